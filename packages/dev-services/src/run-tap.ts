@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { node, root, toolPath } from './repository.ts'
+
+export interface TapResult {
+  exitCode: number
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/**
+ * A working directory of its own for one run. tap empties `.tap/processinfo` where it starts while tests of another
+ * run may be writing there, so each run gets a directory of links to everything in the repository's root.
+ */
+function runDirectory(): string {
+  mkdirSync(join(root, '.tap'), { recursive: true })
+  const dir = mkdtempSync(join(root, '.tap', 'run-'))
+  for (const name of readdirSync(root)) {
+    if (name !== '.tap' && name !== '.git') symlinkSync(join(root, name), join(dir, name))
+  }
+  return dir
+}
+
+function tapProgram(): string {
+  const manifest = createRequire(import.meta.url).resolve('tap/package.json')
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin: { tap: string } }
+  return join(dirname(manifest), bin.tap)
+}
+
+/** The counts of tap's closing line `# { total: 5, pass: 4, skip: 1 }`; undefined when it is missing. */
+export function tapCounts(output: string): Omit<TapResult, 'exitCode'> | undefined {
+  const summary = [...output.matchAll(/# \{ total: \d+[^}]*\}/g)].at(-1)?.[0]
+  if (summary === undefined) return undefined
+  const count = (key: string) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0)
+  return { passed: count('pass'), failed: count('fail'), skipped: count('skip') + count('todo') }
+}
+
+/** The line that ends every run. */
+export function sumLine(result: Omit<TapResult, 'exitCode'>): string {
+  return `${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`
+}
+
+/**
+ * Runs tap on the files (all tests when there are none), with its output on ours. Relative files are looked up from
+ * the current directory.
+ */
+export async function runTap(args: readonly string[], env: NodeJS.ProcessEnv): Promise<TapResult> {
+  const cwd = runDirectory()
+  try {
+    const files = args.map(arg => (arg.startsWith('-') ? arg : relative(root, resolve(arg))))
+    const tap = spawn(node, [tapProgram(), 'run', ...files], {
+      cwd,
+      env: { ...env, PATH: toolPath },
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
+    let tail = ''
+    tap.stdout.setEncoding('utf8').on('data', (text: string) => {
+      process.stdout.write(text)
+      tail = (tail + text).slice(-4000)
+    })
+    const exitCode = await new Promise<number>(done => tap.on('close', code => done(code ?? 1)))
+    const counts = tapCounts(tail)
+    if (counts === undefined) return { exitCode: exitCode === 0 ? 1 : exitCode, passed: 0, failed: 1, skipped: 0 }
+    return { exitCode, ...counts }
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+
+/** What these helpers need of a tap test. */
+export interface Teardown {
+  teardown(handler: () => unknown): void
+}
+
+export interface TestDatabase {
+  url: string
+  pool: pg.Pool
+  /** Drops the database at once, with its connections; at teardown this happens by itself. */
+  drop(): Promise<void>
+}
+
+async function runOnServer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/**
+ * Creates an empty database on the server of the environment variable `TEST_PG_URL`. At teardown the pool is ended
+ * and the database dropped, whoever still is connected to it.
+ */
+export async function testDatabase(t: Teardown): Promise<TestDatabase> {
+  const server = process.env.TEST_PG_URL
+  if (server === undefined) {
+    throw new Error('TEST_PG_URL is not set: run tests by packages/dev-services/src/bin/tap.ts FILES…')
+  }
+  const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
+  await runOnServer(server, `create database ${name} template template0`)
+  const address = new URL(server)
+  address.pathname = `/${name}`
+  const url = address.href
+  const pool = new pg.Pool({ connectionString: url })
+  // an idle client whose server goes away must not end the test process
+  pool.on('error', () => {})
+  pool.on('connect', client => client.on('error', () => {}))
+  let dropped: Promise<void> | undefined
+  const dropNow = async () => {
+    // end() waits for clients that a failed test may have left checked out; dropping by force ends those too
+    if (!pool.ended && !pool.ending) await Promise.race([pool.end(), sleep(500, undefined, { ref: false })])
+    await runOnServer(server, `drop database if exists ${name} with (force)`)
+  }
+  const drop = () => {
+    dropped ??= dropNow()
+    return dropped
+  }
+  t.teardown(drop)
+  return { url, pool, drop }
+}
