@@ -1,0 +1,149 @@
+import type { Static, TSchema } from 'typebox'
+import { v7 as uuidv7 } from 'uuid'
+import type { EventContract } from './define-event.ts'
+import { DataRefused, HeaderInvalid, PayloadInvalid, PayloadTooLarge } from './errors.ts'
+import { laneOf } from './lane.ts'
+
+/** Durations and limits that a contract may leave to its service. */
+export interface EventDefaults {
+  confirmWithinMs: number
+  resendBackoff: number
+  maxSends: number
+  giveUpAfterMs: number
+  /** The largest payload in bytes. */
+  maxPayloadBytes: number
+}
+
+/** The defaults of the project: two minutes, doubling, once and five resends, a day, 900 KiB. */
+export const EVENT_DEFAULTS: EventDefaults = {
+  confirmWithinMs: 120_000,
+  resendBackoff: 2,
+  maxSends: 6,
+  giveUpAfterMs: 86_400_000,
+  maxPayloadBytes: 900 * 1024
+}
+
+/** An event before it is a row: all that the outbox writes, nothing that the database decides. */
+export interface NewEvent {
+  id: string
+  source: string
+  type: string
+  topic: string
+  key: string
+  lane: number
+  dataVersion: string | null
+  /** The exact JSON text that will be published. */
+  payload: string
+  headers: Record<string, string>
+  maxSends: number
+  awaitsFrom: string | null
+  replyTo: string | null
+  confirmWithinMs: number | null
+  resendBackoff: number | null
+  giveUpAfterMs: number | null
+  causationId: string | null
+  /** `null`: that of the event it was caused by, else its own id. */
+  correlationId: string | null
+  isAnswer: boolean
+}
+
+/** What the sender may say of one event. */
+export interface SendOptions {
+  /** The id of the event this one answers. It becomes the causation id, and the event an answer. */
+  inReplyTo?: string
+  /** The id of the event that led to this one. Within an event handler: the event at hand. */
+  causationId?: string
+  correlationId?: string
+  /** Plain headers that travel with the message, e.g. `traceparent`. */
+  headers?: Record<string, string>
+}
+
+const exact: unique symbol = Symbol('steadfast.exactJson')
+/** JSON text to be sent as it is, made by {@link exactJson}. */
+export interface ExactJson {
+  readonly [exact]: string
+}
+
+/** Marks JSON text to be stored and published byte for byte: integers past 2^53, duplicate keys, white space. */
+export function exactJson(text: string): ExactJson {
+  return { [exact]: text }
+}
+
+const HEADER = /^[a-z0-9][a-z0-9_-]{0,63}$/
+
+/**
+ * Checks data against its contract and makes the event that goes into the outbox.
+ *
+ * @throws SF_EVENTS_DATA_REFUSED, SF_EVENTS_PAYLOAD_INVALID, SF_EVENTS_PAYLOAD_TOO_LARGE, SF_EVENTS_HEADER_INVALID
+ */
+export function buildEvent<S extends TSchema>(
+  contract: EventContract<S, string>,
+  data: Static<S> | ExactJson,
+  sender: { source: string; replyTo?: string; defaults?: Partial<EventDefaults> },
+  options: SendOptions = {}
+): NewEvent {
+  const defaults = { ...EVENT_DEFAULTS, ...sender.defaults }
+  const { value, text } = payloadOf(contract, data, defaults.maxPayloadBytes)
+  const id = uuidv7()
+  const key = keyOf(contract, value) ?? id
+  const { awaits } = contract
+  const awaiting = (field: 'confirmWithinMs' | 'resendBackoff' | 'giveUpAfterMs') =>
+    awaits ? (awaits[field] ?? defaults[field]) : null
+  return {
+    id,
+    source: sender.source,
+    type: contract.type,
+    topic: contract.topic,
+    key,
+    lane: laneOf(key),
+    dataVersion: contract.dataVersion ?? null,
+    payload: text,
+    headers: checkHeaders(options.headers ?? {}),
+    maxSends: awaits?.maxSends ?? defaults.maxSends,
+    awaitsFrom: awaits?.from ?? null,
+    replyTo: awaits ? (sender.replyTo ?? `${sender.source}.signals`) : null,
+    confirmWithinMs: awaiting('confirmWithinMs'),
+    resendBackoff: awaiting('resendBackoff'),
+    giveUpAfterMs: awaiting('giveUpAfterMs'),
+    causationId: options.inReplyTo ?? options.causationId ?? null,
+    correlationId: options.correlationId ?? null,
+    isAnswer: options.inReplyTo !== undefined
+  }
+}
+
+function keyOf<S extends TSchema>(contract: EventContract<S, string>, value: Static<S>): string | undefined {
+  const key = contract.key?.(value)
+  if (key === undefined) return undefined
+  if (typeof key !== 'string' || key === '' || key.includes('\u0000'))
+    throw new DataRefused(contract.type, 'its key must be a text that is not empty')
+  return key
+}
+
+function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: Static<S> | ExactJson, limit: number) {
+  const raw = typeof data === 'object' && data !== null && exact in data ? (data as ExactJson)[exact] : undefined
+  let value: unknown
+  let text: string
+  try {
+    text = raw ?? JSON.stringify(data) ?? 'null'
+    // What consumers will see is what is checked: a Date, toJSON or an undefined member changes on the way to text.
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new PayloadInvalid(contract.type, (error as Error).message)
+  }
+  const refusal = contract.refusal(value)
+  if (refusal !== undefined) throw new DataRefused(contract.type, refusal)
+  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text))
+    throw new PayloadInvalid(contract.type, '\\u0000 cannot be stored in PostgreSQL')
+  const bytes = Buffer.byteLength(text)
+  if (bytes > limit) throw new PayloadTooLarge(contract.type, bytes, limit)
+  return { value: value as Static<S>, text }
+}
+
+function checkHeaders(headers: Record<string, string>): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!HEADER.test(name) || name.startsWith('ce_') || name === 'content-type')
+      throw new HeaderInvalid(name, 'this name is not free')
+    if (typeof value !== 'string' || value.includes('\u0000')) throw new HeaderInvalid(name, 'the value must be a text')
+  }
+  return headers
+}

@@ -1,0 +1,98 @@
+import type { Static, TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { InvalidContract } from './errors.ts'
+
+/** What a request expects back, and how long it waits. Frozen into the event's row when it is sent. */
+export interface Awaits {
+  /** The source whose answer confirms the event. */
+  from: string
+  /** `true`: the consumer's inbox confirms by a receipt, because no business answer exists. Default false. */
+  receipt?: boolean
+  /** First deadline in ms; doubles with each resend. Default: the outbox's `confirmWithinMs`. */
+  confirmWithinMs?: number
+  /** Factor between one deadline and the next. 1 keeps it fixed. Default: the outbox's `resendBackoff`. */
+  resendBackoff?: number
+  /** Sends in all, resends included. Default: the outbox's `maxSends`. */
+  maxSends?: number
+  /** After so many ms, progress signals extend nothing any more. Default: the outbox's `giveUpAfterMs`. */
+  giveUpAfterMs?: number
+}
+
+/** What `defineEvent` takes. */
+export interface EventDefinition<S extends TSchema = TSchema, T extends string = string> {
+  /** CloudEvents `type`, e.g. `market.deployment.requested`. */
+  type: T
+  /** The topic the event is published to. */
+  topic: string
+  /** TypeBox schema of the data. */
+  data: S
+  /** The key whose order is kept. Default: the event's own id (no order with others). */
+  key?: (data: Static<S>) => string
+  /** Version of the data's form; travels as `dataversion`. */
+  dataVersion?: string
+  /** The event waits to be confirmed by an answer. Absent: it is finished once the broker has it. */
+  awaits?: Awaits
+  /** The contract this event answers: its arrival at the asker confirms the asker's event. */
+  // biome-ignore lint/suspicious/noExplicitAny: contracts are invariant in their data; any answered contract fits here
+  answers?: EventContract<any, string>
+}
+
+/** A contract both sides share: what an event is, where it goes, what answers it. Made by {@link defineEvent}. */
+export interface EventContract<S extends TSchema = TSchema, T extends string = string> extends EventDefinition<S, T> {
+  /** `undefined` when the data fits the schema, else what is wrong, in words. No coercion, no defaults. */
+  refusal(data: unknown): string | undefined
+}
+
+/** The data type of a contract. */
+export type EventData<C> = C extends EventContract<infer S, string> ? Static<S> : never
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
+/**
+ * Declares an event: its type, topic, key and data, whom it awaits an answer from, which contract it answers.
+ *
+ * @throws SF_EVENTS_CONTRACT_INVALID
+ */
+export function defineEvent<const S extends TSchema, const T extends string>(
+  definition: EventDefinition<S, T>
+): EventContract<S, T> {
+  const { type, topic, awaits } = definition
+  if (typeof type !== 'string' || !NAME.test(type)) throw new InvalidContract(String(type), `type must match ${NAME}`)
+  if (type.startsWith('steadfast.')) throw new InvalidContract(type, 'types that begin with "steadfast." are reserved')
+  return buildContract(definition, topic, awaits)
+}
+
+/** As {@link defineEvent}, without the reservation of `steadfast.*`. For Steadfast's own signals. */
+export function buildContract<S extends TSchema, T extends string>(
+  definition: EventDefinition<S, T>,
+  topic: string = definition.topic,
+  awaits: Awaits | undefined = definition.awaits
+): EventContract<S, T> {
+  const { type } = definition
+  if (typeof topic !== 'string' || !NAME.test(topic)) throw new InvalidContract(type, `topic must match ${NAME}`)
+  if (typeof definition.data !== 'object' || definition.data === null)
+    throw new InvalidContract(type, 'data must be a TypeBox schema')
+  if (awaits !== undefined) checkAwaits(type, awaits)
+  const validator = Compile(definition.data)
+  return Object.freeze({
+    ...definition,
+    refusal(data: unknown): string | undefined {
+      if (validator.Check(data)) return undefined
+      const [error] = validator.Errors(data)
+      return `${error?.instancePath === '' ? 'data' : error?.instancePath} ${error?.message ?? 'is invalid'}`
+    }
+  })
+}
+
+function checkAwaits(type: string, awaits: Awaits): void {
+  if (typeof awaits.from !== 'string' || awaits.from === '')
+    throw new InvalidContract(type, 'awaits.from must name a source')
+  const { confirmWithinMs = 1, maxSends = 1, giveUpAfterMs = 1, resendBackoff = 1 } = awaits
+  if (!Number.isInteger(confirmWithinMs) || confirmWithinMs < 1)
+    throw new InvalidContract(type, 'awaits.confirmWithinMs must be a positive integer')
+  if (!Number.isInteger(maxSends) || maxSends < 1)
+    throw new InvalidContract(type, 'awaits.maxSends must be a positive integer')
+  if (!Number.isInteger(giveUpAfterMs) || giveUpAfterMs < 1)
+    throw new InvalidContract(type, 'awaits.giveUpAfterMs must be a positive integer')
+  if (!(resendBackoff >= 1)) throw new InvalidContract(type, 'awaits.resendBackoff must be at least 1')
+}

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { validate as isUuid } from 'uuid'
+import { Undecodable } from './errors.ts'
+import type { Delivery, Outgoing } from './transport.ts'
+
+/** What a consumer knows of an event beside its data: the attributes of CloudEvents 1.0 and its extensions. */
+export interface EventEnvelope {
+  /** UUID. Of a foreign producer's id that is none: derived from its source and id. */
+  id: string
+  source: string
+  type: string
+  /** When the event was stated, RFC 3339. */
+  time?: string
+  key?: string
+  /** Position in the sender's outbox, as decimal digits of one length; compare as text or BigInt within one source. */
+  sequence?: string
+  dataVersion?: string
+  /** The event this one answers or was caused by. */
+  causationId?: string
+  correlationId?: string
+  /** Where the sender wants signals; present exactly when it awaits an answer. */
+  replyTo?: string
+  /** 1 for the first send. */
+  attempt: number
+  /** The message repeats a stored answer, or an operator replays it. */
+  replay: boolean
+  /** Plain headers: trace context and the sender's own. */
+  headers: Record<string, string>
+}
+
+/** The columns of an outbox row that travel. */
+export interface SendableEvent {
+  id: string
+  seq: string
+  source: string
+  type: string
+  topic: string
+  key: string
+  dataVersion: string | null
+  payload: string
+  headers: Record<string, string>
+  replyTo: string | null
+  causationId: string | null
+  correlationId: string | null
+  createdAt: Date
+  count: number
+  replay: boolean
+}
+
+const SEQUENCE_DIGITS = 19
+
+/** Makes the message of an outbox row: CloudEvents 1.0, Kafka protocol binding, binary content mode. */
+export function encodeEvent(event: SendableEvent): Outgoing {
+  const headers: Record<string, Buffer> = {}
+  const set = (name: string, value: string | null) => {
+    if (value !== null) headers[name] = Buffer.from(value)
+  }
+  for (const [name, value] of Object.entries(event.headers)) set(name, value)
+  set('ce_specversion', '1.0')
+  set('ce_id', event.id)
+  set('ce_source', event.source)
+  set('ce_type', event.type)
+  set('ce_time', event.createdAt.toISOString())
+  set('ce_subject', event.key)
+  set('ce_partitionkey', event.key)
+  set('ce_sequence', event.seq.padStart(SEQUENCE_DIGITS, '0'))
+  set('ce_causationid', event.causationId)
+  set('ce_correlationid', event.correlationId)
+  set('ce_replyto', event.replyTo)
+  set('ce_dataversion', event.dataVersion)
+  set('ce_attempt', String(event.count + 1))
+  if (event.replay) set('ce_replay', 'true')
+  set('content-type', 'application/json')
+  return { topic: event.topic, key: event.key, headers, value: Buffer.from(event.payload) }
+}
+
+/**
+ * Reads the envelope of a delivery. The data stay bytes: whether they are JSON is the server's to find out.
+ *
+ * @throws SF_EVENTS_UNDECODABLE
+ */
+export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): EventEnvelope {
+  const text = (name: string) => delivery.headers[name]?.toString('utf8')
+  const required = (name: string) => {
+    const value = text(`ce_${name}`)
+    if (value === undefined || value === '' || value.includes('\u0000')) throw new Undecodable(`no ${name}`)
+    return value
+  }
+  const version = text('ce_specversion')
+  if (version !== '1.0') throw new Undecodable(version === undefined ? 'no specversion' : 'specversion is not 1.0')
+  const id = required('id')
+  const source = required('source')
+  const contentType = text('content-type')
+  if (contentType !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType))
+    throw new Undecodable('content-type is not JSON')
+  const optional = {
+    time: text('ce_time'),
+    key: text('ce_partitionkey') ?? delivery.key,
+    sequence: text('ce_sequence'),
+    dataVersion: text('ce_dataversion'),
+    causationId: text('ce_causationid'),
+    correlationId: text('ce_correlationid'),
+    replyTo: text('ce_replyto')
+  }
+  const present = Object.fromEntries(
+    Object.entries(optional).filter(([, v]) => v !== undefined && v !== '' && !v.includes('\u0000'))
+  )
+  return {
+    id: eventIdOf(source, id),
+    source,
+    type: required('type'),
+    ...present,
+    attempt: Number.parseInt(text('ce_attempt') ?? '1', 10) || 1,
+    replay: text('ce_replay') === 'true',
+    headers: plainHeaders(delivery.headers)
+  }
+}
+
+/** The UUID under which an event is known here: its own id, or for a foreign id a hash (UUID v8) of source and id. */
+export function eventIdOf(source: string, id: string): string {
+  if (isUuid(id)) return id.toLowerCase()
+  return hashedId(`${source}\n${id}`)
+}
+
+/** A UUID for a message that has no readable id: from where it stands in the log, so that it is the same each time. */
+export function positionIdOf(topic: string, position: string): string {
+  return hashedId(`${topic}\n${position}\n`)
+}
+
+function hashedId(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16)
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+function plainHeaders(headers: Record<string, Buffer>): Record<string, string> {
+  const plain: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith('ce_') || name === 'content-type' || name === '__proto__') continue
+    const text = value.toString('utf8')
+    if (!text.includes('\u0000')) plain[name] = text
+  }
+  return plain
+}

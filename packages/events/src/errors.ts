@@ -1,0 +1,18 @@
+import { createError } from '@fastify/error'
+
+/** A contract that `defineEvent` cannot take: the message says which member and why. */
+export const InvalidContract = createError('SF_EVENTS_CONTRACT_INVALID', 'Event contract %s: %s', 500, TypeError)
+/** Data that the contract's schema refuses. Nothing was stored. */
+export const DataRefused = createError('SF_EVENTS_DATA_REFUSED', 'Data of %s refused by its contract: %s', 500)
+/** A payload that PostgreSQL cannot hold (`\u0000`), or that is not JSON. Nothing was stored. */
+export const PayloadInvalid = createError('SF_EVENTS_PAYLOAD_INVALID', 'Payload of %s: %s', 500)
+/** A payload over `maxPayloadBytes`. Nothing was stored. */
+export const PayloadTooLarge = createError(
+  'SF_EVENTS_PAYLOAD_TOO_LARGE',
+  'Payload of %s has %d bytes; the limit is %d',
+  500
+)
+/** A header name or value that cannot travel. Nothing was stored. */
+export const HeaderInvalid = createError('SF_EVENTS_HEADER_INVALID', 'Header %s: %s', 500)
+/** A delivery that is no CloudEvents 1.0 message in binary mode. */
+export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEvents 1.0 message: %s', 400)

@@ -1,0 +1,23 @@
+export {
+  buildEvent,
+  EVENT_DEFAULTS,
+  type EventDefaults,
+  type ExactJson,
+  exactJson,
+  type NewEvent,
+  type SendOptions
+} from './build-event.ts'
+export { type Awaits, defineEvent, type EventContract, type EventData, type EventDefinition } from './define-event.ts'
+export {
+  decodeEnvelope,
+  type EventEnvelope,
+  encodeEvent,
+  eventIdOf,
+  positionIdOf,
+  type SendableEvent
+} from './envelope.ts'
+export * as errors from './errors.ts'
+export { LANES, laneOf } from './lane.ts'
+export { InvalidOptions, parseOptions } from './options.ts'
+export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
+export type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from './transport.ts'

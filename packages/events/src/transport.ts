@@ -1,0 +1,89 @@
+/** A message as the relay hands it to a transport. */
+export interface Outgoing {
+  topic: string
+  /** Messages of one key keep their order where the transport's `order` is `'key'`. */
+  key: string
+  headers: Record<string, Buffer>
+  value: Buffer
+}
+
+/**
+ * What became of one message:
+ * `refused` will never be taken as it is (too large, unknown topic by policy); `unavailable` was certainly not
+ * stored, or not attempted because an earlier message of its key failed; `unknown` may have been stored.
+ */
+export type PublishResult = { ok: true } | { ok: false; kind: 'refused' | 'unavailable' | 'unknown'; error: Error }
+
+/** One arrival of a message at a consumer group. */
+export interface Delivery {
+  topic: string
+  /** Absent when the producer set none. */
+  key?: string
+  headers: Record<string, Buffer>
+  raw: Buffer
+  /** When the log took the message. */
+  timestamp: Date
+  /** Where the message stands in the log, unique per topic, e.g. `3:1042`. For people and for identity, not for arithmetic. */
+  position: string
+  /**
+   * Acknowledges. The group's offset advances to the end of the contiguous prefix of done deliveries, so order of
+   * calls does not matter. Idempotent; after a revocation, a seek or close it is a no-op.
+   */
+  done(): void
+}
+
+/** A live membership of one consumer group. */
+export interface Subscription {
+  /** Stops handing out deliveries; membership and positions are kept. */
+  pause(): void
+  resume(): void
+  /** Messages of the group's topics that are not yet done, over all partitions of all members. */
+  lag(): Promise<bigint>
+  /**
+   * Rewinds (or forwards) the partitions this member owns, offsets included. Deliveries handed out before become
+   * stale: their `done()` is a no-op.
+   */
+  seek(to: 'beginning' | 'end' | Date): Promise<void>
+  /** Stops fetching, waits until handed-out deliveries are done or the deadline (ms) has passed, keeps offsets, leaves. */
+  close(deadlineMs: number): Promise<void>
+}
+
+/** What a consumer asks of {@link Transport.subscribe}. */
+export interface SubscribeOptions {
+  /** The consumer group. A group that is new to a topic starts at its beginning. */
+  group: string
+  topics: readonly string[]
+  /** At most so many deliveries are handed out and not done. */
+  maxInFlight: number
+}
+
+/** The broker adapter. Every implementation passes `transportCompliance` of `@steadfast/events/compliance`. */
+export interface Transport {
+  /** For messages and logs, e.g. `kafka`. */
+  readonly name: string
+  readonly capabilities: {
+    /** `'key'`: messages of one key arrive in the order in which they were published. */
+    order: 'key' | 'none'
+    /** Whether {@link Subscription.seek} works. */
+    seek: boolean
+    /** The largest value in bytes that the broker is known to take, where it is known. */
+    maxBytes?: number
+  }
+  /** Creates missing topics and leaves existing ones as they are. Resolves when they can be published to. */
+  ensureTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>
+  /**
+   * Publishes a batch and answers per message: same length, same order. Never rejects because of the broker. After a
+   * failed message of a key no later message of that key is appended. Bounded in time even if the broker hangs; an
+   * aborted signal makes it settle early, with `unknown` for what was on its way.
+   */
+  publish(batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]>
+  /**
+   * Joins a consumer group. `onDelivery` must not throw. Resolves once membership is being kept: a broker that is away
+   * delays deliveries, and shows in {@link Transport.health}, but the subscription recovers by itself.
+   */
+  subscribe(options: SubscribeOptions, onDelivery: (delivery: Delivery) => void): Promise<Subscription>
+  /** Whether publishing and consuming can work now, from what is known locally; no round trip. */
+  health(): { ready: boolean; reason?: string }
+  /** Closes subscriptions and connections. Idempotent. */
+  close(deadlineMs: number): Promise<void>
+}
