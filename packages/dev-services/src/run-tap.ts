@@ -11,13 +11,26 @@ export interface TapResult {
   skipped: number
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
 /**
  * A working directory of its own for one run. tap empties `.tap/processinfo` where it starts while tests of another
  * run may be writing there, so each run gets a directory of links to everything in the repository's root.
  */
 function runDirectory(): string {
-  mkdirSync(join(root, '.tap'), { recursive: true })
-  const dir = mkdtempSync(join(root, '.tap', 'run-'))
+  const parent = join(root, '.tap')
+  mkdirSync(parent, { recursive: true })
+  for (const name of readdirSync(parent)) {
+    const pid = /^run-(\d+)-/.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(parent, name), { recursive: true, force: true })
+  }
+  const dir = mkdtempSync(join(parent, `run-${process.pid}-`))
   for (const name of readdirSync(root)) {
     if (name !== '.tap' && name !== '.git') symlinkSync(join(root, name), join(dir, name))
   }

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { formatTemplate, java, jvmArguments } from './kafka-files.ts'
+
+const run = promisify(execFile)
+
+export interface KafkaPorts {
+  client: number
+  /** The broker to itself: transaction markers must not go through a proxy in front of the client port. */
+  inner: number
+  controller: number
+}
+
+/** The text of server.properties: one node, broker and controller, everything replicated once. */
+export function serverProperties(
+  data: string,
+  ports: KafkaPorts,
+  advertised: string | undefined,
+  properties: Record<string, string | number | boolean>
+): string {
+  const all = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+    'log.dirs': data,
+    listeners: `CLIENT://127.0.0.1:${ports.client},INNER://127.0.0.1:${ports.inner},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `CLIENT://${advertised ?? `127.0.0.1:${ports.client}`},INNER://127.0.0.1:${ports.inner}`,
+    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'INNER',
+    'controller.listener.names': 'CONTROLLER',
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    'group.min.session.timeout.ms': 1000,
+    'log.cleaner.dedupe.buffer.size': 4 << 20,
+    // a broker that was killed is taken back only when its old session has ended: 11 s with the default of 9000
+    'broker.session.timeout.ms': 1000,
+    'broker.heartbeat.interval.ms': 200,
+    ...properties
+  }
+  return Object.entries(all)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}
+
+/** Formats by Kafka's own tool (one more JVM) and keeps what it wrote as the template. */
+export async function formatByTool(data: string, config: string): Promise<void> {
+  const cluster = randomBytes(16).toString('base64url')
+  await run(java, [...jvmArguments(), 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config])
+  copyFileSync(checkpoint(data), formatTemplate)
+}
+
+/** Formats as the tool does, without its JVM. Without the template, group.version and transaction.version are 0. */
+export function formatByTemplate(data: string): void {
+  mkdirSync(join(data, '__cluster_metadata-0'), { recursive: true })
+  if (existsSync(formatTemplate)) copyFileSync(formatTemplate, checkpoint(data))
+  const cluster = randomBytes(16).toString('base64url')
+  writeFileSync(join(data, 'meta.properties'), `version=1\ncluster.id=${cluster}\nnode.id=1\n`)
+}
+
+export function isFormatted(data: string): boolean {
+  return existsSync(join(data, 'meta.properties'))
+}
+
+function checkpoint(data: string): string {
+  return join(data, '__cluster_metadata-0', '00000000000000000000-0000000000.checkpoint')
+}
