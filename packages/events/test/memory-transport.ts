@@ -1,0 +1,257 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from '../src/transport.ts'
+
+/** Ways in which the transport below can be wrong, each of which the suite must notice. */
+export type Defect =
+  | 'appends behind a refused message'
+  | 'answers for the batch'
+  | 'calls a lost answer unavailable'
+  | 'takes any size'
+  | 'rejects'
+  | 'ignores the signal'
+  | 'offset is the highest done'
+  | 'stale done counts'
+  | 'ignores maxInFlight'
+  | 'ignores pause'
+  | 'close forgets offsets'
+  | 'close does not wait'
+  | 'seek does nothing'
+  | 'groups share offsets'
+  | 'loses headers'
+  | 'new group starts at the end'
+  | 'interleaves publishers badly'
+  | 'lag ignores what is out'
+
+const MAX_BYTES = 1000
+
+interface Group {
+  offsets: Map<string, number>
+  members: Member[]
+}
+
+interface Partition {
+  id: string
+  topic: string
+  index: number
+  records: { message: Outgoing; at: Date }[]
+}
+
+interface Member {
+  options: SubscribeOptions
+  onDelivery: (delivery: Delivery) => void
+  owned: Set<string>
+  next: Map<string, number>
+  done: Map<string, Set<number>>
+  out: number
+  epoch: number
+  paused: boolean
+  leaving: boolean
+  closeBy: number
+}
+
+/** A broker in memory: what several clients share. */
+export function memoryBroker(defect?: Defect) {
+  const topics = new Map<string, Partition[]>()
+  const groups = new Map<string, Group>()
+  const state = { answersLost: false, away: false }
+  const partitions = (names: readonly string[]) => names.flatMap(name => topics.get(name) ?? [])
+
+  function append(message: Outgoing): void {
+    const all = topics.get(message.topic) ?? []
+    const sum = [...message.key].reduce((n, c) => n + c.charCodeAt(0), 0)
+    const records = all[sum % all.length]?.records
+    const record = { message, at: new Date() }
+    if (defect === 'interleaves publishers badly') records?.unshift(record)
+    else records?.push(record)
+  }
+
+  function rebalance(group: Group): void {
+    for (const [i, member] of group.members.entries()) {
+      const mine = partitions(member.options.topics).filter((_, p) => p % group.members.length === i)
+      const ids = new Set(mine.map(({ id }) => id))
+      for (const id of member.owned) if (!ids.has(id)) member.epoch++
+      for (const partition of mine) {
+        if (member.owned.has(partition.id)) continue
+        const start = defect === 'new group starts at the end' ? partition.records.length : 0
+        member.next.set(partition.id, group.offsets.get(partition.id) ?? start)
+        member.done.set(partition.id, new Set())
+      }
+      member.owned = ids
+    }
+  }
+
+  function pump(group: Group, member: Member): void {
+    for (const { id, topic, index, records } of partitions([...member.options.topics])) {
+      while (member.owned.has(id) && !member.leaving) {
+        if (member.paused && defect !== 'ignores pause') return
+        if (member.out >= member.options.maxInFlight && defect !== 'ignores maxInFlight') return
+        const offset = member.next.get(id) ?? 0
+        const record = records[offset]
+        if (!record) break
+        member.next.set(id, offset + 1)
+        member.out++
+        member.onDelivery(delivery(group, member, { id, topic, index, offset, ...record }))
+      }
+    }
+  }
+
+  function delivery(
+    group: Group,
+    member: Member,
+    of: { id: string; topic: string; index: number; offset: number; message: Outgoing; at: Date }
+  ): Delivery {
+    const epoch = member.epoch
+    let called = false
+    return {
+      topic: of.topic,
+      key: of.message.key,
+      headers: defect === 'loses headers' ? {} : of.message.headers,
+      raw: of.message.value,
+      timestamp: of.at,
+      position: `${of.index}:${of.offset}`,
+      done() {
+        if (called) return
+        called = true
+        const stale = epoch !== member.epoch || !member.owned.has(of.id)
+        if (stale && defect !== 'stale done counts') return
+        member.out--
+        const done = member.done.get(of.id) ?? new Set()
+        done.add(of.offset)
+        let offset = group.offsets.get(of.id) ?? 0
+        if (defect === 'offset is the highest done') offset = Math.max(offset, of.offset + 1)
+        if (stale) offset = Math.max(offset, of.offset + 1)
+        while (done.has(offset)) offset++
+        group.offsets.set(of.id, offset)
+      }
+    }
+  }
+
+  function create(): Transport {
+    const joined: { close(deadlineMs: number): Promise<void> }[] = []
+    const timer = setInterval(() => {
+      for (const group of groups.values()) for (const member of group.members) pump(group, member)
+    }, 2).unref()
+
+    async function publish(batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]> {
+      await setTimeout(0)
+      const failed = (kind: 'refused' | 'unavailable' | 'unknown'): PublishResult => ({
+        ok: false,
+        kind,
+        error: new Error(kind)
+      })
+      if (state.away) {
+        if (defect === 'rejects') throw new Error('connection refused')
+        return batch.map(() => failed('unavailable'))
+      }
+      const blocked = new Set<string>()
+      const results = batch.map((message): PublishResult => {
+        if (signal.aborted || !topics.has(message.topic)) return failed('unavailable')
+        if (message.value.length > MAX_BYTES && defect !== 'takes any size') {
+          blocked.add(message.key)
+          return failed('refused')
+        }
+        if (blocked.has(message.key) && defect !== 'appends behind a refused message') return failed('unavailable')
+        append(message)
+        return { ok: true }
+      })
+      if (defect === 'answers for the batch' && results.some(r => !r.ok)) return batch.map(() => failed('refused'))
+      if (!state.answersLost) return results
+      const wait = new Promise<void>(resolve => {
+        if (defect !== 'ignores the signal') {
+          setTimeout(50).then(resolve)
+          signal.addEventListener('abort', () => resolve())
+        }
+      })
+      await wait
+      return batch.map(() => failed(defect === 'calls a lost answer unavailable' ? 'unavailable' : 'unknown'))
+    }
+
+    async function subscribe(options: SubscribeOptions, onDelivery: (d: Delivery) => void): Promise<Subscription> {
+      const name = defect === 'groups share offsets' ? options.topics.join() : options.group
+      const group: Group = groups.get(name) ?? { offsets: new Map(), members: [] }
+      groups.set(name, group)
+      const member: Member = {
+        options,
+        onDelivery,
+        owned: new Set(),
+        next: new Map(),
+        done: new Map(),
+        out: 0,
+        epoch: 0,
+        paused: false,
+        leaving: false,
+        closeBy: Number.POSITIVE_INFINITY
+      }
+      group.members.push(member)
+      rebalance(group)
+      const subscription = subscriptionOf(group, member)
+      joined.push(subscription)
+      return subscription
+    }
+
+    return {
+      name: 'memory',
+      capabilities: { order: 'key', seek: true, maxBytes: MAX_BYTES },
+      async ensureTopics(wanted) {
+        for (const { name, partitions: count } of wanted) {
+          if (topics.has(name)) continue
+          topics.set(
+            name,
+            Array.from({ length: count }, (_, index) => ({ id: `${name}/${index}`, topic: name, index, records: [] }))
+          )
+        }
+      },
+      publish,
+      subscribe,
+      health: () => (state.away ? { ready: false, reason: 'away' } : { ready: true }),
+      async close(deadlineMs) {
+        await Promise.all(joined.splice(0).map(subscription => subscription.close(deadlineMs)))
+        clearInterval(timer)
+      }
+    }
+  }
+
+  function subscriptionOf(group: Group, member: Member): Subscription {
+    return {
+      pause() {
+        member.paused = true
+      },
+      resume() {
+        member.paused = false
+      },
+      async lag() {
+        const total = partitions(member.options.topics).reduce((n, { id, records }) => {
+          const from = defect === 'lag ignores what is out' ? member.next.get(id) : group.offsets.get(id)
+          return n + records.length - (from ?? 0)
+        }, 0)
+        return BigInt(total)
+      },
+      async seek(to) {
+        if (defect === 'seek does nothing') return
+        member.epoch++
+        member.out = 0
+        for (const { id, records } of partitions(member.options.topics)) {
+          if (!member.owned.has(id)) continue
+          const found = to instanceof Date ? records.findIndex(({ at }) => at >= to) : to === 'beginning' ? 0 : -1
+          const offset = found === -1 ? records.length : found
+          group.offsets.set(id, offset)
+          member.next.set(id, offset)
+          member.done.set(id, new Set())
+        }
+      },
+      async close(deadlineMs) {
+        member.closeBy = Math.min(member.closeBy, Date.now() + deadlineMs)
+        if (member.leaving) return
+        member.leaving = true
+        while (defect !== 'close does not wait' && member.out > 0 && Date.now() < member.closeBy) await setTimeout(1)
+        member.epoch++
+        group.members.splice(group.members.indexOf(member), 1)
+        member.owned.clear()
+        if (defect === 'close forgets offsets') group.offsets.clear()
+        rebalance(group)
+      }
+    }
+  }
+
+  return { create, state }
+}
