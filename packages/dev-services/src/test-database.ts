@@ -8,7 +8,10 @@ export interface Teardown {
 }
 
 export interface TestDatabase {
+  /** Through pgbouncer when the run goes through it, as is `pool`. */
   url: string
+  /** Always the server itself: for LISTEN and for a look from the side. */
+  directUrl: string
   pool: pg.Pool
   /** Drops the database at once, with its connections; at teardown this happens by itself. */
   drop(): Promise<void>
@@ -38,6 +41,8 @@ export async function testDatabase(t: Teardown): Promise<TestDatabase> {
   await runOnServer(server, `create database ${name} template template0`)
   const address = new URL(server)
   address.pathname = `/${name}`
+  const directUrl = address.href
+  if (process.env.TEST_PGBOUNCER_PORT !== undefined) address.port = process.env.TEST_PGBOUNCER_PORT
   const url = address.href
   const pool = new pg.Pool({ connectionString: url })
   // an idle client whose server goes away must not end the test process
@@ -54,5 +59,5 @@ export async function testDatabase(t: Teardown): Promise<TestDatabase> {
     return dropped
   }
   t.teardown(drop)
-  return { url, pool, drop }
+  return { url, directUrl, pool, drop }
 }

@@ -1,5 +1,6 @@
 import { kafkaRequirements } from './kafka-requirements.ts'
 import { launchKafka } from './launch-kafka.ts'
+import { launchPgbouncer } from './launch-pgbouncer.ts'
 import { launchPostgres } from './launch-postgres.ts'
 import type { KafkaBroker } from './start-broker.ts'
 
@@ -26,8 +27,11 @@ async function launchTestKafka(): Promise<KafkaBroker | undefined> {
   }
 }
 
-/** Starts the servers that tests need, and gives the environment that leads tests to them. */
-export async function startTestServers(): Promise<TestServers> {
+/**
+ * Starts the servers that tests need, and gives the environment that leads tests to them. With `pgbouncer`, the
+ * databases of tests are reached through one in transaction mode.
+ */
+export async function startTestServers(options: { pgbouncer?: boolean } = {}): Promise<TestServers> {
   const [postgres, kafka] = await Promise.all([
     process.env.TEST_PG_URL === undefined ? launchPostgres() : undefined,
     launchTestKafka()
@@ -35,9 +39,12 @@ export async function startTestServers(): Promise<TestServers> {
   const env = { ...process.env }
   if (postgres !== undefined) env.TEST_PG_URL = postgres.url
   if (kafka !== undefined) env.TEST_KAFKA_BROKERS = kafka.brokers.join(',')
+  const pgbouncer = options.pgbouncer ? await launchPgbouncer(Number(new URL(env.TEST_PG_URL ?? '').port)) : undefined
+  if (pgbouncer !== undefined) env.TEST_PGBOUNCER_PORT = String(pgbouncer.port)
   return {
     env,
     async stop() {
+      await pgbouncer?.stop()
       await Promise.all([postgres?.stop(), kafka?.stop()])
     }
   }
