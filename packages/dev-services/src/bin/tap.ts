@@ -8,7 +8,10 @@ let result: TapResult = { exitCode: 1, passed: 0, failed: 1, skipped: 0 }
 try {
   const args = process.argv.slice(2)
   const servers = await startTestServers({ pgbouncer: args.includes('--pgbouncer') })
-  result = await runTap(args.filter(arg => arg !== '--pgbouncer'), servers.env)
+  result = await runTap(
+    args.filter(arg => arg !== '--pgbouncer'),
+    servers.env
+  )
   await servers.stop()
 } catch (error) {
   console.error(error)
