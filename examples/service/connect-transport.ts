@@ -1,0 +1,10 @@
+import transportKafka from '@steadfast/transport-kafka'
+import transportPostgres from '@steadfast/transport-postgres'
+import type { FastifyInstance } from 'fastify'
+import type { ServiceEnvironment } from './read-environment.ts'
+
+/** Registers the transport that the environment names: all that differs between a laptop and a cluster. */
+export async function connectTransport(app: FastifyInstance, env: ServiceEnvironment, clientId: string): Promise<void> {
+  if (env.TRANSPORT === 'kafka') await app.register(transportKafka, { brokers: env.KAFKA_BROKERS.split(','), clientId })
+  else await app.register(transportPostgres, { connectionString: env.TRANSPORT_DATABASE_URL ?? env.DATABASE_URL })
+}

@@ -1,0 +1,33 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { Type } from 'typebox'
+
+const Health = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
+
+/** Whether a database answers within the time given. */
+async function databaseAnswers(query: () => Promise<unknown>, withinMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => late.resolve(false), withinMs)
+  const answer = query().then(
+    () => true,
+    () => false
+  )
+  return Promise.race([answer, late.promise]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * `GET /health/live`: the process answers. `GET /health/ready`: 200 while database, transport, relay and consumer can
+ * work, else 503 with the reasons.
+ */
+export const health: FastifyPluginAsync = async app => {
+  app.get('/health/live', { logLevel: 'warn', schema: { tags: ['health'] } }, async () => ({ live: true }))
+
+  const schema = { tags: ['health'], response: { 200: Health, 503: Health } }
+  app.get('/health/ready', { logLevel: 'warn', schema }, async (_request, reply) => {
+    const parts = { transport: app.transport.health(), relay: app.relay.health(), inbox: app.inbox.health() }
+    const reasons = Object.entries(parts).flatMap(([part, { ready, reason }]) =>
+      ready ? [] : [`${part}: ${reason ?? 'not ready'}`]
+    )
+    if (!(await databaseAnswers(() => app.pg.query('select 1'), 1000))) reasons.unshift('database: no answer')
+    return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
+  })
+}

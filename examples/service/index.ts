@@ -1,0 +1,6 @@
+export { applyMigrations } from './apply-migrations.ts'
+export { connectTransport } from './connect-transport.ts'
+export { documentRoutes } from './document-routes.ts'
+export { health } from './health.ts'
+export { readEnvironment, ServiceEnvironment } from './read-environment.ts'
+export { serve } from './serve.ts'

@@ -1,0 +1,18 @@
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+
+export interface ServeOptions {
+  host: string
+  port: number
+  /** Time for requests, deliveries and sends in flight after SIGTERM or SIGINT, in ms. Default 10000. */
+  graceMs?: number
+}
+
+/** Listens until SIGTERM, SIGINT or an error that nobody caught; then closes within the deadline. */
+export async function serve(app: FastifyInstance, { host, port, graceMs = 10_000 }: ServeOptions): Promise<void> {
+  closeWithGrace({ delay: graceMs, logger: app.log }, async ({ err }) => {
+    if (err) app.log.error(err, 'closing because of an error')
+    await app.close()
+  })
+  await app.listen({ host, port })
+}
