@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
+import { DEFAULT_SCHEMA } from './db.ts'
+import { doctor } from './doctor.ts'
+import { LATEST_VERSION, migrate, printMigrations, schemaVersion } from './migrate.ts'
+
+const USAGE = `steadfast <command> [--url URL] [--schema NAME]
+
+  migrate   brings the tables to this version
+  print     writes the SQL of the migrations to standard output; --from N leaves out those up to N
+  status    says which migration the schema is at
+  doctor    compares the tables as they are with what they should be
+
+  --url     the database; default: the environment variable DATABASE_URL
+  --schema  where the tables are; default: ${DEFAULT_SCHEMA}
+
+Exit codes: 0 as it should be; 1 it is not (doctor, status); 2 wrong use, or the command failed.`
+
+class Misuse extends Error {}
+
+const OPTIONS = {
+  url: { type: 'string' },
+  schema: { type: 'string' },
+  from: { type: 'string' },
+  help: { type: 'boolean', short: 'h' }
+} as const
+
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    throw new Misuse((error as Error).message)
+  }
+}
+
+async function openPool(url: string | undefined) {
+  if (url === undefined || url === '') throw new Misuse('which database? give --url or set DATABASE_URL')
+  const { default: pg } = await import('pg').catch(() => {
+    throw new Misuse('the package "pg" is needed: install it beside @steadfast/store')
+  })
+  return new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 10_000 })
+}
+
+type Pool = Awaited<ReturnType<typeof openPool>>
+
+const COMMANDS: Record<string, (pool: Pool, schema: string) => Promise<{ ok: boolean; lines: string[] }>> = {
+  async migrate(pool, schema) {
+    const applied = await migrate(pool, { schema })
+    const done = applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`
+    return { ok: true, lines: [`schema "${schema}" is at migration ${LATEST_VERSION}: ${done}`] }
+  },
+  async status(pool, schema) {
+    const version = await schemaVersion(pool, schema)
+    const lines = [`schema "${schema}" is at migration ${version}; this version needs ${LATEST_VERSION}`]
+    return { ok: version === LATEST_VERSION, lines }
+  },
+  async doctor(pool, schema) {
+    const differences = await doctor(pool, { schema })
+    const ok = differences.length === 0
+    return { ok, lines: ok ? [`schema "${schema}" is as it should be`] : differences }
+  }
+}
+
+async function run(): Promise<number> {
+  const { values, positionals } = readArguments()
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
+  const [name, ...more] = positionals
+  if (name === undefined || more.length > 0) throw new Misuse('one command, please')
+  const schema = values.schema ?? DEFAULT_SCHEMA
+  if (name === 'print') {
+    const from = Number(values.from ?? 0)
+    if (!Number.isInteger(from) || from < 0) throw new Misuse('--from must be the number of a migration')
+    process.stdout.write(printMigrations({ schema, from }))
+    return 0
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined) throw new Misuse(`no such command: ${name}`)
+  if (values.from !== undefined) throw new Misuse('--from is for print')
+  const pool = await openPool(values.url ?? process.env.DATABASE_URL)
+  try {
+    const { ok, lines } = await command(pool, schema)
+    console.log(lines.join('\n'))
+    return ok ? 0 : 1
+  } finally {
+    await pool.end()
+  }
+}
+
+try {
+  process.exitCode = await run()
+} catch (error) {
+  const { message, code, errors } = error as Error & { code?: string; errors?: Error[] }
+  const text = message === '' ? (errors?.[0]?.message ?? code ?? 'failed') : message
+  console.error(error instanceof Misuse ? `steadfast: ${text}\n\n${USAGE}` : `steadfast: ${text}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process'
+import { freePort, testDatabase } from '@steadfast/dev-services'
+import t from 'tap'
+
+const cli = new URL('../src/cli.ts', import.meta.url).pathname
+
+function steadfast(args: string[], url?: string): Promise<{ code: number; out: string; err: string }> {
+  const { DATABASE_URL: _, ...env } = process.env
+  if (url !== undefined) env.DATABASE_URL = url
+  return new Promise(resolve => {
+    execFile(process.execPath, [cli, ...args], { env }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err })
+    })
+  })
+}
+
+t.test('status, migrate, doctor', async t => {
+  const { url, pool } = await testDatabase(t)
+  t.match(await steadfast(['status', '--url', url]), { code: 1, out: /is at migration 0/ })
+  t.match(await steadfast(['doctor'], url), { code: 1, out: /no tables of Steadfast/ })
+  t.match(await steadfast(['migrate'], url), { code: 0, out: /applied 1/ })
+  t.match(await steadfast(['migrate'], url), { code: 0, out: /nothing to do/ })
+  t.match(await steadfast(['status'], url), { code: 0 })
+  t.match(await steadfast(['doctor'], url), { code: 0, out: 'schema "steadfast" is as it should be\n', err: '' })
+  t.match(await steadfast(['migrate', '--schema', 'other'], url), { code: 0, out: /"other"/ })
+  await pool.query('drop index steadfast.event_due')
+  t.match(await steadfast(['doctor'], url), { code: 1, out: /^index event_due of table event is missing/ })
+  await pool.query(`insert into steadfast.migration values (999, 'later')`)
+  t.match(await steadfast(['migrate'], url), { code: 2, err: /Upgrade the packages/ })
+})
+
+t.test('wrong use is told from failure to work, and both from a finding', async t => {
+  t.match(await steadfast(['--help']), { code: 0, out: /Exit codes/ })
+  t.match(await steadfast([]), { code: 2, err: /one command/ })
+  t.match(await steadfast(['toString']), { code: 2, err: /no such command: toString/ })
+  t.match(await steadfast(['migrate']), { code: 2, err: /DATABASE_URL/ })
+  t.match(await steadfast(['migrate', '--shema', 'x']), { code: 2, err: /--shema/ })
+  t.match(await steadfast(['print', '--from', 'x']), { code: 2, err: /--from/ })
+  t.match(await steadfast(['print', '--schema', 'X"']), { code: 2, err: /Not a plain identifier/ })
+  const away = `postgres://postgres@127.0.0.1:${await freePort()}/none`
+  t.match(await steadfast(['doctor', '--url', away]), { code: 2, err: /ECONNREFUSED/ })
+})
