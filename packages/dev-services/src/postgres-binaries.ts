@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chownSync, cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -49,7 +49,7 @@ export async function postgresBinaries(dir: string, ids: Ids | undefined): Promi
   const copy = join(dir, 'native')
   if (!existsSync(copy)) {
     cpSync(dirname(dirname(bundled.postgres)), copy, { recursive: true, verbatimSymlinks: true })
-    chownSync(copy, ids.uid, ids.gid)
+    await run('chown', ['-R', `${ids.uid}:${ids.gid}`, copy])
   }
   return { initdb: join(copy, 'bin', 'initdb'), postgres: join(copy, 'bin', 'postgres') }
 }
