@@ -74,7 +74,10 @@ export async function runTap(args: readonly string[], env: NodeJS.ProcessEnv): P
       process.stdout.write(text)
       tail = (tail + text).slice(-4000)
     })
+    const forward = (signal: NodeJS.Signals) => tap.kill(signal)
+    process.on('SIGINT', forward).on('SIGTERM', forward)
     const exitCode = await new Promise<number>(done => tap.on('close', code => done(code ?? 1)))
+    process.off('SIGINT', forward).off('SIGTERM', forward)
     const counts = tapCounts(tail)
     if (counts === undefined) return { exitCode: exitCode === 0 ? 1 : exitCode, passed: 0, failed: 1, skipped: 0 }
     return { exitCode, ...counts }
