@@ -1,0 +1,28 @@
+import { type Channel, channel } from 'node:diagnostics_channel'
+import type { PublishResult } from '@steadfast/events'
+import type { DueEvent } from '@steadfast/store'
+
+/** A batch was read and is about to be sent, or, while another is being sent, to wait its turn. */
+export interface BatchFetched {
+  events: readonly DueEvent[]
+}
+/** The transport has answered for every event of the batch; nothing of it is in the database yet. */
+export interface BatchSent {
+  events: readonly DueEvent[]
+  results: readonly PublishResult[]
+}
+/** Ids of acknowledged events, about to be marked, or marked. */
+export interface Marked {
+  ids: readonly string[]
+}
+
+const named = <Message>(name: string) => channel(name) as unknown as Channel<Message>
+
+/**
+ * Named points of the relay, published synchronously and only when somebody subscribes: for tracing, and where tests
+ * wait for the relay or end its process.
+ */
+export const batchFetched: Channel<BatchFetched> = named('steadfast:relay:batch-fetched')
+export const batchSent: Channel<BatchSent> = named('steadfast:relay:batch-sent')
+export const beforeMark: Channel<Marked> = named('steadfast:relay:before-mark')
+export const afterMark: Channel<Marked> = named('steadfast:relay:after-mark')

@@ -1,0 +1,33 @@
+import { backoffMs } from './backoff.ts'
+
+/** Keeps the relay from asking something that is down at full speed. */
+export interface Circuit {
+  /** The reason of the last failure while there was no success since. */
+  readonly reason: string | undefined
+  /** ms until the next probe; 0 when one may be made now, or none is needed. */
+  waitMs(): number
+  failed(reason: string): void
+  succeeded(): void
+}
+
+export function circuit({ baseMs, maxMs }: { baseMs: number; maxMs: number }): Circuit {
+  let failures = 0
+  let until = 0
+  let reason: string | undefined
+  return {
+    get reason() {
+      return reason
+    },
+    waitMs: () => Math.max(0, until - performance.now()),
+    failed(why) {
+      reason = why
+      until = performance.now() + backoffMs(failures, { baseMs, maxMs })
+      failures++
+    },
+    succeeded() {
+      failures = 0
+      until = 0
+      reason = undefined
+    }
+  }
+}
