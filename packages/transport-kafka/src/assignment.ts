@@ -1,0 +1,104 @@
+import type { Delivery } from '@steadfast/events'
+import type { KafkaMessage } from 'kafkajs'
+import { type ContiguousPrefix, createContiguousPrefix } from './contiguous-prefix.ts'
+
+/** An offset to commit. */
+export interface Commit {
+  topic: string
+  partition: number
+  offset: string
+}
+
+/**
+ * One time of owning partitions, from a join or seek until the next. When it ends, all deliveries handed out under it
+ * are stale: their `done()` is a no-op.
+ */
+export interface Assignment {
+  readonly live: boolean
+  /** Deliveries handed out and not done. */
+  readonly out: number
+  owns(topic: string, partition: number): boolean
+  partitions(): [topic: string, partitions: readonly number[]][]
+  /** Makes the delivery of a message. `next` is the offset behind it. */
+  handOut(topic: string, partition: number, message: KafkaMessage, next: bigint): Delivery
+  uncommitted(): Commit[]
+  committed(commits: readonly Commit[]): void
+  end(): void
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** `onDone` is called after each `done()` that counts. */
+export function createAssignment(owned: Record<string, readonly number[]>, onDone: () => void): Assignment {
+  const prefixes = new Map<string, { topic: string; partition: number; prefix: ContiguousPrefix }>()
+  for (const [topic, partitions] of Object.entries(owned)) {
+    for (const partition of partitions) {
+      prefixes.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix() })
+    }
+  }
+  let live = true
+  let out = 0
+
+  return {
+    get live() {
+      return live
+    },
+    get out() {
+      return out
+    },
+    owns: (topic, partition) => prefixes.has(nameOf(topic, partition)),
+    partitions: () => Object.entries(owned),
+    handOut(topic, partition, message, next) {
+      const prefix = prefixes.get(nameOf(topic, partition))?.prefix
+      const place = prefix?.add(next)
+      out++
+      const delivery: Delivery = {
+        topic,
+        headers: readHeaders(message),
+        raw: message.value ?? EMPTY,
+        timestamp: new Date(Number(message.timestamp)),
+        position: `${partition}:${message.offset}`,
+        done() {
+          if (!live || !place || place.done) return
+          out--
+          prefix?.done(place)
+          onDone()
+        }
+      }
+      if (message.key) delivery.key = message.key.toString()
+      return delivery
+    },
+    uncommitted() {
+      const commits: Commit[] = []
+      if (!live) return commits
+      for (const { topic, partition, prefix } of prefixes.values()) {
+        const offset = prefix.uncommitted()
+        if (offset !== undefined) commits.push({ topic, partition, offset: offset.toString() })
+      }
+      return commits
+    },
+    committed(commits) {
+      for (const { topic, partition, offset } of commits) {
+        prefixes.get(nameOf(topic, partition))?.prefix.committed(BigInt(offset))
+      }
+    },
+    end() {
+      live = false
+    }
+  }
+}
+
+// A header that came several times keeps its last value.
+function readHeaders({ headers }: KafkaMessage): Record<string, Buffer> {
+  const read: Record<string, Buffer> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    const last = Array.isArray(value) ? value[value.length - 1] : value
+    read[name] = typeof last === 'string' ? Buffer.from(last) : (last ?? EMPTY)
+  }
+  return read
+}
+
+function nameOf(topic: string, partition: number): string {
+  return `${topic}/${partition}`
+}

@@ -1,0 +1,63 @@
+import type { Consumer } from 'kafkajs'
+import type { MemberState } from './member.ts'
+import type { Logger } from './options.ts'
+import { asError } from './within.ts'
+
+/** Commits the offsets of what is done. */
+export interface Committer {
+  /** Commits soon. */
+  schedule(): void
+  /** Commits after the commit that is under way, if any. Never rejects. */
+  commit(): Promise<void>
+  /** Commits without waiting; the request is on its way when this returns. Never rejects. */
+  commitNow(): Promise<void>
+  /** Resolves when no commit is under way. */
+  idle(): Promise<void>
+  stop(): void
+}
+
+const INTERVAL_MS = 200
+
+/** At most one commit in {@link INTERVAL_MS}, besides those asked for. */
+export function createCommitter(consumer: Consumer, state: MemberState, logger: Logger): Committer {
+  let timer: NodeJS.Timeout | undefined
+  let last: Promise<void> = Promise.resolve()
+  let stopped = false
+
+  async function commitNow(): Promise<void> {
+    const { assignment } = state
+    const commits = assignment?.uncommitted() ?? []
+    if (!assignment || commits.length === 0) return
+    try {
+      await consumer.commitOffsets(commits)
+      assignment.committed(commits)
+    } catch (thrown) {
+      logger.debug({ err: asError(thrown) }, 'offsets not committed')
+    }
+    if (assignment.uncommitted().length > 0) schedule()
+  }
+
+  function commit(): Promise<void> {
+    last = last.then(commitNow)
+    return last
+  }
+
+  function schedule(): void {
+    if (timer || stopped) return
+    timer = setTimeout(() => {
+      timer = undefined
+      void commit()
+    }, INTERVAL_MS)
+  }
+
+  return {
+    schedule,
+    commit,
+    commitNow,
+    idle: () => last,
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    }
+  }
+}

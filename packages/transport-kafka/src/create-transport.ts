@@ -1,0 +1,61 @@
+import { parseOptions, type Transport } from '@steadfast/events'
+import { createAdmins } from './admin.ts'
+import { ensureTopics } from './ensure-topics.ts'
+import { TransportClosed } from './errors.ts'
+import { type KafkaTransportOptions, KafkaTransportSchema, type Logger } from './options.ts'
+import { createProducers } from './producer.ts'
+import { createPublish } from './publish.ts'
+import { subscribe } from './subscribe.ts'
+import type { Supervisor } from './supervise.ts'
+import { createTopicInfos } from './topic-info.ts'
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/**
+ * Makes a transport without Fastify. Nothing is connected before it is used; whoever makes it closes it.
+ *
+ * @throws SF_OPTIONS_INVALID
+ */
+export function createKafkaTransport(options: KafkaTransportOptions): Transport {
+  const settings = parseOptions('@steadfast/transport-kafka', KafkaTransportSchema, options)
+  const logger = settings.logger ?? SILENT
+  const admins = createAdmins(settings, logger)
+  const infos = createTopicInfos(admins, settings, logger)
+  const producers = createProducers(settings, logger)
+  const supervisors = new Set<Supervisor>()
+  let closing: Promise<void> | undefined
+
+  async function closeAll(deadlineMs: number): Promise<void> {
+    await Promise.all([...supervisors].map(supervisor => supervisor.close(deadlineMs)))
+    await Promise.all([producers.close(Math.max(deadlineMs, 100)), admins.close(Math.max(deadlineMs, 100))])
+  }
+
+  return {
+    name: 'kafka',
+    capabilities: { order: 'key', seek: true, maxBytes: settings.maxBytes },
+    async ensureTopics(topics) {
+      if (closing) throw new TransportClosed()
+      await ensureTopics({ admins, infos, settings, logger }, topics)
+    },
+    publish: createPublish({ producers, infos, settings }, () => closing !== undefined),
+    async subscribe(wanted, onDelivery) {
+      if (closing) throw new TransportClosed()
+      const { subscription, supervisor } = await subscribe({ settings, logger, infos, admins }, wanted, onDelivery)
+      supervisors.add(supervisor)
+      return {
+        ...subscription,
+        async close(deadlineMs) {
+          await subscription.close(deadlineMs)
+          supervisors.delete(supervisor)
+        }
+      }
+    },
+    health() {
+      if (closing) return { ready: false, reason: 'closed' }
+      const reasons = [producers.failure(), ...[...supervisors].map(supervisor => supervisor.failure())]
+      const reason = reasons.find(error => error !== undefined)?.message
+      return reason === undefined ? { ready: true } : { ready: false, reason }
+    },
+    close: deadlineMs => (closing ??= closeAll(deadlineMs))
+  }
+}

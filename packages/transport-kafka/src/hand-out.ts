@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EachBatchPayload } from 'kafkajs'
+import type { Assignment } from './assignment.ts'
+import type { Committer } from './commit.ts'
+import { createGate, type Gate } from './gate.ts'
+import type { MemberState, Membership } from './member.ts'
+import type { Logger, Settings } from './options.ts'
+import { asError } from './within.ts'
+
+/** Hands out what kafkajs fetched, and answers for heartbeats meanwhile. */
+export interface Handler {
+  gate: Gate
+  eachBatch(payload: EachBatchPayload): Promise<void>
+  /** How many batches are being handed out. */
+  busy(): number
+  onDone(): void
+  rejoined(): void
+  /** Makes everything that was handed out stale. */
+  endAssignment(): void
+  /** Resolves when nothing is out, or after `ms`. */
+  drained(ms: number): Promise<void>
+  stop(): void
+}
+
+interface Parts {
+  settings: Settings
+  state: MemberState
+  committer: Committer
+  logger: Logger
+  membership: Membership
+}
+
+// How long the group waits for what this member has handed out, before its partitions go to others.
+export const REVOCATION_DRAIN_MS = 2000
+
+// A heartbeat's answer that ends the ownership of partitions.
+const LOST = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'])
+
+/**
+ * A batch stays in `eachBatch` until its last message is handed out, and waits at the gate while there is no room, so
+ * that kafkajs neither fetches on nor sleeps; the interval below keeps the membership alive in that time.
+ */
+export function createHandler({ settings, state, committer, logger, membership }: Parts): Handler {
+  const gate = createGate()
+  let busy = 0
+  let heartbeat: (() => Promise<void>) | undefined
+  let revoking: Promise<void> | undefined
+  let drains: (() => void)[] = []
+  const beating = setInterval(
+    () => {
+      if (gate.waiting > 0 && heartbeat) beat(heartbeat).catch(() => undefined)
+    },
+    Math.ceil(settings.heartbeatIntervalMs / 3)
+  )
+  beating.unref()
+
+  const hasRoom = (mine: Assignment) =>
+    !state.paused && !state.stopping && !revoking && mine.out < membership.maxInFlight
+
+  async function handOut({ batch, resolveOffset }: EachBatchPayload, mine: Assignment): Promise<void> {
+    const { topic, partition, messages } = batch
+    const last = messages.length - 1
+    let handed = -1
+    try {
+      for (let i = 0; i <= last; i++) {
+        while (!hasRoom(mine)) {
+          await gate.wait()
+          if (!mine.live) return
+        }
+        const message = messages[i]
+        if (!message) return
+        // Behind the last message there may be markers of transactions, which are nobody's delivery.
+        const next = BigInt(i === last ? batch.lastOffset() : message.offset) + 1n
+        handed = i
+        try {
+          membership.onDelivery(mine.handOut(topic, partition, message, next))
+        } catch (thrown) {
+          logger.error({ err: asError(thrown), topic, partition, offset: message.offset }, 'onDelivery threw')
+        }
+      }
+    } finally {
+      const message = messages[handed]
+      if (message && mine.live) resolveOffset(message.offset)
+    }
+  }
+
+  async function beat(send: () => Promise<void>): Promise<void> {
+    try {
+      await send()
+    } catch (thrown) {
+      const error = asError(thrown) as Error & { type?: string }
+      if (LOST.has(error.type ?? '')) {
+        revoking ??= revoke(error)
+        await revoking
+      } else gate.fail(error)
+      throw error
+    }
+  }
+
+  async function revoke(error: Error & { type?: string }): Promise<void> {
+    if (error.type === 'REBALANCE_IN_PROGRESS') {
+      await drained(REVOCATION_DRAIN_MS)
+      await committer.commit()
+    }
+    endAssignment()
+    gate.fail(error)
+  }
+
+  function endAssignment(): void {
+    state.assignment?.end()
+    for (const resolve of drains) resolve()
+    drains = []
+  }
+
+  function drained(ms: number): Promise<void> {
+    if (!state.assignment?.live || state.assignment.out === 0) return Promise.resolve()
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, ms)
+      drains.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  return {
+    gate,
+    drained,
+    endAssignment,
+    busy: () => busy,
+    async eachBatch(payload) {
+      const mine = state.assignment
+      const { topic, partition } = payload.batch
+      heartbeat = payload.heartbeat
+      busy++
+      try {
+        if (revoking || !mine?.live || payload.isStale() || !mine.owns(topic, partition)) {
+          await (revoking ?? sleep(20))
+        } else {
+          await handOut(payload, mine)
+        }
+        // Before kafkajs sends its own, so that a revocation is noticed where there is time for it.
+        await beat(payload.heartbeat)
+      } finally {
+        busy--
+      }
+    },
+    onDone() {
+      committer.schedule()
+      gate.wakeOne()
+      if (drains.length === 0 || (state.assignment?.out ?? 0) > 0) return
+      for (const resolve of drains) resolve()
+      drains = []
+    },
+    rejoined() {
+      revoking = undefined
+    },
+    stop() {
+      clearInterval(beating)
+    }
+  }
+}

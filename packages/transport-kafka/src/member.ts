@@ -1,0 +1,159 @@
+import type { Delivery } from '@steadfast/events'
+import type { Consumer } from 'kafkajs'
+import { type Assignment, createAssignment } from './assignment.ts'
+import { type Client, createClient } from './client.ts'
+import { type Committer, createCommitter } from './commit.ts'
+import { TransportClosed } from './errors.ts'
+import { createHandler, type Handler } from './hand-out.ts'
+import type { Logger, Settings } from './options.ts'
+import { watch } from './watch.ts'
+import { settled } from './within.ts'
+
+/** What a member consumes, and whom it tells. */
+export interface Membership {
+  group: string
+  topics: readonly string[]
+  maxInFlight: number
+  onDelivery(delivery: Delivery): void
+  /** After each join or rejoin. */
+  onJoin(): void
+  /** Once, when kafkajs gave up or was found to be doing nothing. The member is of no use any more. */
+  onEnd(reason: Error): void
+}
+
+/** One kafkajs consumer from connect to disconnect. */
+export interface Member {
+  start(): Promise<void>
+  /** What it owns now; undefined while it has not joined. */
+  assignment(): Assignment | undefined
+  setPaused(paused: boolean): void
+  commit(): Promise<void>
+  /** Goes on at these offsets and commits them. What was handed out before is stale. */
+  seek(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>
+  /** Waits until what was handed out is done, or `drainMs`; commits, leaves, disconnects. */
+  stop(drainMs: number): Promise<void>
+}
+
+/** What the parts of a member share. */
+export interface MemberState {
+  assignment: Assignment | undefined
+  paused: boolean
+  stopping: boolean
+  ended: boolean
+}
+
+// For the last commit and for leaving the group, after the time for draining.
+const GRACE_MS = 1000
+
+/** Makes a member with a client of its own. */
+export function createMember(settings: Settings, logger: Logger, membership: Membership): Member {
+  const client = createClient(settings, logger)
+  const consumer = client.kafka.consumer({
+    groupId: membership.group,
+    sessionTimeout: settings.sessionTimeoutMs,
+    rebalanceTimeout: settings.rebalanceTimeoutMs,
+    heartbeatInterval: settings.heartbeatIntervalMs,
+    maxWaitTimeInMs: settings.maxWaitTimeMs,
+    minBytes: 1,
+    metadataMaxAge: 60_000,
+    allowAutoTopicCreation: false,
+    // Restarting is the supervisor's.
+    retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2000, restartOnFailure: async () => false }
+  })
+  const state: MemberState = { assignment: undefined, paused: false, stopping: false, ended: false }
+  const committer = createCommitter(consumer, state, logger)
+  const handler = createHandler({ settings, state, committer, logger, membership })
+  let stopping: Promise<void> | undefined
+  const unwatch = listen({ consumer, client, settings, state, committer, handler, membership })
+
+  return {
+    async start() {
+      await consumer.connect()
+      await consumer.subscribe({ topics: [...membership.topics], fromBeginning: true })
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 32,
+        eachBatch: handler.eachBatch
+      })
+    },
+    assignment: () => (state.ended ? undefined : state.assignment),
+    setPaused(paused) {
+      state.paused = paused
+      if (!paused) handler.gate.wakeAll()
+    },
+    commit: () => committer.commit(),
+    async seek(offsets) {
+      await committer.idle()
+      const before = state.assignment
+      handler.endAssignment()
+      state.assignment = createAssignment(Object.fromEntries(before?.partitions() ?? []), handler.onDone)
+      for (const { topic, partition, offset } of offsets) consumer.seek({ topic, partition, offset })
+      handler.gate.wakeAll()
+      await consumer.commitOffsets([...offsets])
+    },
+    stop: drainMs => (stopping ??= stop(drainMs))
+  }
+
+  async function stop(drainMs: number): Promise<void> {
+    state.stopping = true
+    await handler.drained(drainMs)
+    if (!state.ended) await settled(committer.commit(), GRACE_MS)
+    state.ended = true
+    handler.endAssignment()
+    unwatch()
+    committer.stop()
+    handler.stop()
+    // kafkajs first hears that it stops; only then may its batches end, or they would be fetched again.
+    const gone = consumer.disconnect()
+    handler.gate.wakeAll()
+    await settled(gone, GRACE_MS + settings.maxWaitTimeMs)
+    client.destroy(new TransportClosed())
+  }
+}
+
+interface Parts {
+  consumer: Consumer
+  client: Client
+  settings: Settings
+  state: MemberState
+  committer: Committer
+  handler: Handler
+  membership: Membership
+}
+
+function listen({ consumer, client, settings, state, committer, handler, membership }: Parts): () => void {
+  const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
+
+  function end(reason: Error): void {
+    if (state.ended) return
+    state.ended = true
+    handler.endAssignment()
+    client.destroy(reason)
+    handler.gate.fail(reason)
+    membership.onEnd(reason)
+  }
+
+  const watcher = watch(consumer, settings, end)
+  consumer.on(REBALANCING, () => {
+    // Sent before the request to rejoin, hence still in the old generation.
+    void committer.commitNow()
+    handler.endAssignment()
+    watcher.rejoining()
+  })
+  consumer.on(GROUP_JOIN, ({ payload }) => {
+    if (state.ended) return
+    handler.endAssignment()
+    if (watcher.fetching() > 1 || handler.busy() > 0) {
+      // kafkajs would resolve offsets of the old generation in the new one, and skip what lies between.
+      end(new Error('rejoined the group while fetches were under way'))
+      return
+    }
+    state.assignment = createAssignment(payload.memberAssignment, handler.onDone)
+    handler.rejoined()
+    watcher.joined()
+    membership.onJoin()
+  })
+  consumer.on(CRASH, ({ payload }) => end(payload.error))
+  return watcher.stop
+}

@@ -1,0 +1,145 @@
+import type { Outgoing, PublishResult } from '@steadfast/events'
+import { classifyError } from './classify-error.ts'
+import { MessageTooLarge, TransportClosed } from './errors.ts'
+import type { Settings } from './options.ts'
+import { createOutcomes, describe, type Outcomes } from './outcomes.ts'
+import type { Producers } from './producer.ts'
+import { sendLanes } from './send-lanes.ts'
+import { splitBatch } from './split-batch.ts'
+import type { TopicInfo, TopicInfos } from './topic-info.ts'
+import { asError } from './within.ts'
+
+/** What publishing works with. */
+export interface PublishContext {
+  producers: Producers
+  infos: TopicInfos
+  settings: Settings
+}
+
+/** Ends the attempt: at the deadline, or when the caller's signal says so. */
+export interface Limit {
+  /** Set once time is up. */
+  reached: Error | undefined
+  /** Rejects when time is up. */
+  promise: Promise<never>
+}
+
+/** Returns `publish` of the transport. Calls wait for each other: one batch is on its way at a time. */
+export function createPublish(context: PublishContext, isClosed: () => boolean) {
+  let last: Promise<unknown> = Promise.resolve()
+  return (batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]> => {
+    const result = last.then(() => publishOne(context, batch, signal, isClosed))
+    last = result
+    return result
+  }
+}
+
+async function publishOne(
+  context: PublishContext,
+  batch: readonly Outgoing[],
+  signal: AbortSignal,
+  isClosed: () => boolean
+): Promise<PublishResult[]> {
+  if (batch.length === 0) return []
+  const outcomes = createOutcomes(batch)
+  const { settings } = context
+  const limitMs = settings.connectionTimeoutMs + Math.ceil(1.5 * settings.requestTimeoutMs)
+  const { limit, release } = startLimit(signal, limitMs)
+  try {
+    if (isClosed()) throw new TransportClosed()
+    if (limit.reached) throw limit.reached
+    await Promise.race([prepare(context, batch, outcomes), limit.promise])
+    const lanes = splitBatch(batch, topic => context.infos.known(topic))
+    await sendLanes(context, lanes, outcomes, limit)
+    outcomes.failRest(limit.reached ?? new Error('not attempted'))
+  } catch (thrown) {
+    outcomes.failRest(asError(thrown))
+  } finally {
+    release()
+  }
+  return outcomes.results()
+}
+
+async function prepare(
+  { infos, producers }: PublishContext,
+  batch: readonly Outgoing[],
+  outcomes: Outcomes
+): Promise<void> {
+  const unknown = new Set<string>()
+  const oversize: number[] = []
+  for (let index = 0; index < batch.length; index++) {
+    const { topic, value } = batch[index] as Outgoing
+    const info = infos.known(topic)
+    if (!info) unknown.add(topic)
+    else if (isOversize(info, value)) oversize.push(index)
+  }
+  // Connected meanwhile, also so that health() learns whether a broker is there.
+  if (unknown.size > 0) producers.get().catch(() => undefined)
+  if (unknown.size > 0) await loadTopics(infos, unknown, batch, outcomes, oversize)
+  if (oversize.length > 0) await refuseOversize(infos, oversize, batch, outcomes)
+}
+
+async function loadTopics(
+  infos: TopicInfos,
+  topics: Set<string>,
+  batch: readonly Outgoing[],
+  outcomes: Outcomes,
+  oversize: number[]
+): Promise<void> {
+  const failed = new Map<string, Error>()
+  await Promise.all([...topics].map(topic => infos.load(topic).catch(error => failed.set(topic, asError(error)))))
+  for (let index = 0; index < batch.length; index++) {
+    const { topic, value } = batch[index] as Outgoing
+    if (!topics.has(topic)) continue
+    const info = infos.known(topic)
+    if (info && isOversize(info, value)) oversize.push(index)
+    const error = failed.get(topic)
+    if (!error) continue
+    const kind = classifyError(error) === 'refused' ? 'refused' : 'unavailable'
+    outcomes.fail(index, kind, describe(kind, topic, error))
+  }
+}
+
+// The broker would break the connection of a request beyond socket.request.max.bytes, so what cannot fit is not sent.
+// Asked again before, since the topic's limit may have been raised.
+async function refuseOversize(
+  infos: TopicInfos,
+  indexes: readonly number[],
+  batch: readonly Outgoing[],
+  outcomes: Outcomes
+): Promise<void> {
+  const topics = new Set(indexes.map(index => (batch[index] as Outgoing).topic))
+  await Promise.all([...topics].map(topic => infos.load(topic).catch(() => undefined)))
+  for (const index of indexes) {
+    const { topic, value } = batch[index] as Outgoing
+    const info = infos.known(topic)
+    if (!info || !isOversize(info, value)) continue
+    outcomes.fail(index, 'refused', new MessageTooLarge(value.length, topic, info.maxMessageBytes))
+  }
+}
+
+function isOversize({ maxMessageBytes }: TopicInfo, value: Buffer): boolean {
+  return maxMessageBytes !== undefined && value.length > maxMessageBytes
+}
+
+function startLimit(signal: AbortSignal, limitMs: number): { limit: Limit; release: () => void } {
+  let reject: (error: Error) => void = () => undefined
+  const promise = new Promise<never>((_, r) => {
+    reject = r
+  })
+  promise.catch(() => undefined)
+  const limit: Limit = { reached: undefined, promise }
+  const end = (error: Error) => {
+    limit.reached ??= error
+    reject(limit.reached)
+  }
+  const abort = () => end(new Error('aborted by the caller', { cause: signal.reason }))
+  const timer = setTimeout(() => end(new Error(`not finished within ${limitMs} ms`)), limitMs)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  const release = () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
+  }
+  return { limit, release }
+}

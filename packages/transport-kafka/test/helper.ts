@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import {
+  freePort,
+  type KafkaBroker,
+  kafkaRequirements,
+  launchKafka,
+  startProxy,
+  type TcpProxy
+} from '@steadfast/dev-services'
+import type { Delivery, Outgoing, PublishResult, Transport } from '@steadfast/events'
+import { createKafkaTransport, type KafkaTransportOptions } from '../src/index.ts'
+
+/** Short times, for tests that break things. */
+export const QUICK = {
+  connectionTimeoutMs: 1000,
+  requestTimeoutMs: 1500,
+  sessionTimeoutMs: 3000,
+  rebalanceTimeoutMs: 6000,
+  heartbeatIntervalMs: 500,
+  maxWaitTimeMs: 100
+}
+
+export const requirements = await kafkaRequirements()
+export const skip = requirements.ok ? false : `no Kafka: ${requirements.reason}`
+
+interface Teardown {
+  teardown(fn: () => unknown): unknown
+}
+
+/** A broker of one's own, to be reached through a proxy only. */
+export async function brokerBehindProxy(
+  t: Teardown,
+  properties: Record<string, string | number> = {}
+): Promise<{ broker: KafkaBroker; proxy: TcpProxy; brokers: string[] }> {
+  const port = await freePort()
+  const proxy = await startProxy({ targetPort: port })
+  const broker = await launchKafka({ port, advertised: `127.0.0.1:${proxy.port}`, properties })
+  t.teardown(async () => {
+    await broker.stop()
+    await proxy.close()
+  })
+  return { broker, proxy, brokers: [`127.0.0.1:${proxy.port}`] }
+}
+
+/** A transport, closed at teardown. */
+export function transport(t: Teardown, brokers: string[], options: Partial<KafkaTransportOptions> = {}): Transport {
+  const made = createKafkaTransport({ brokers, ...QUICK, ...options })
+  t.teardown(() => made.close(100))
+  return made
+}
+
+export async function newTopic(on: Transport, partitions = 1): Promise<string> {
+  const name = `t-${randomUUID()}`
+  await on.ensureTopics([{ name, partitions }])
+  return name
+}
+
+export function message(topic: string, key: string, text: string): Outgoing {
+  return { topic, key, headers: {}, value: Buffer.from(text) }
+}
+
+export function messages(topic: string, count: number, key: (i: number) => string = i => `key-${i}`): Outgoing[] {
+  return Array.from({ length: count }, (_, i) => message(topic, key(i), `m${i}`))
+}
+
+export function publish(on: Transport, batch: readonly Outgoing[]): Promise<PublishResult[]> {
+  return on.publish(batch, new AbortController().signal)
+}
+
+export const outcomes = (results: readonly PublishResult[]) => results.map(r => (r.ok ? 'ok' : r.kind))
+export const texts = (deliveries: readonly Delivery[]) => deliveries.map(({ raw }) => raw.toString())
