@@ -1,0 +1,61 @@
+import type { EventEnvelope } from '@steadfast/events'
+import type { Db } from './db.ts'
+
+/** What became of a delivery, or what is still to become of it. */
+export type DeliveryState = 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
+
+/** A delivery before it is a row of the inbox: what the consumer knows of it when it arrives. */
+export interface NewDelivery {
+  consumer: string
+  eventId: string
+  /** The key whose order is kept: a delivery waits behind unfinished ones of the same consumer and key. */
+  key: string
+  topic: string
+  position: string
+  source: string
+  type: string
+  replyTo: string | null
+  causationId: string | null
+  correlationId: string | null
+  envelope: EventEnvelope
+}
+
+/** Why a delivery failed: kept in its row, shown to people, sent to the asker when it is a verdict. */
+export interface DeliveryError {
+  message: string
+  code?: string
+  status?: number
+  stack?: string
+}
+
+/** A row of the inbox. */
+export interface StoredDelivery extends NewDelivery {
+  /** Order of arrival, as decimal digits. */
+  arrival: string
+  state: DeliveryState
+  /** The handler's status. */
+  outcome: number
+  /** Counted runs of the handler that failed. */
+  attempts: number
+  dueAt: Date | null
+  /** The event's data as they came; null once the delivery is done. */
+  body: Buffer | null
+  error: DeliveryError | null
+  replayId: string | null
+  receivedAt: Date
+  updatedAt: Date
+}
+
+/** The columns of {@link StoredDelivery}, of the inbox under the alias `i`. */
+export const DELIVERY_COLUMNS = `i.consumer, i.event_id as "eventId", i.arrival, i.state, i.key, i.topic, i.position, i.source, i.type,
+  i.reply_to as "replyTo", i.causation_id as "causationId", i.correlation_id as "correlationId", i.envelope, i.outcome, i.attempts,
+  i.due_at as "dueAt", i.body, i.error, i.replay_id as "replayId", i.received_at as "receivedAt", i.updated_at as "updatedAt"`
+
+/** Reads one row of the inbox. */
+export async function getDelivery(db: Db, consumer: string, eventId: string): Promise<StoredDelivery | undefined> {
+  const rows = await db.rows<StoredDelivery>(
+    `select ${DELIVERY_COLUMNS} from ${db.schema}.inbox i where i.consumer = $1 and i.event_id = $2`,
+    [consumer, eventId]
+  )
+  return rows[0]
+}

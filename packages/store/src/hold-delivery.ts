@@ -1,0 +1,21 @@
+import type { Db } from './db.ts'
+import type { DeliveryError } from './get-delivery.ts'
+
+/**
+ * Gives a delivery up to a person: its retries are exhausted. Later ones of its key wait behind it.
+ *
+ * @returns false when it is no longer waiting for a retry
+ */
+export async function holdDelivery(
+  db: Db,
+  held: { consumer: string; eventId: string; attempts: number; outcome: number; error: DeliveryError }
+): Promise<boolean> {
+  const rows = await db.rows(
+    `update ${db.schema}.inbox
+     set state = 'HELD', attempts = $3, outcome = $4, error = $5, due_at = null, updated_at = clock_timestamp()
+     where consumer = $1 and event_id = $2 and state in ('RETRY', 'BLOCKED')
+     returning event_id`,
+    [held.consumer, held.eventId, held.attempts, held.outcome, JSON.stringify(held.error)]
+  )
+  return rows.length > 0
+}

@@ -1,0 +1,25 @@
+import type { Db } from './db.ts'
+import type { DeliveryError, NewDelivery } from './get-delivery.ts'
+import { deliveryValues, NEW_DELIVERY_COLUMNS } from './receive-delivery.ts'
+
+/**
+ * Stores the verdict on a delivery, fresh or set aside, with its body and the reason. Its key goes on.
+ *
+ * @returns false when the delivery is finished or held already: nothing was changed
+ */
+export async function refuseDelivery(
+  db: Db,
+  delivery: NewDelivery,
+  refusal: { body: Buffer; outcome: number; error: DeliveryError }
+): Promise<boolean> {
+  const rows = await db.rows(
+    `insert into ${db.schema}.inbox as i (${NEW_DELIVERY_COLUMNS}, state, body, outcome, error)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'REFUSED', $12, $13, $14)
+     on conflict (consumer, event_id) do update
+     set state = 'REFUSED', outcome = excluded.outcome, error = excluded.error, due_at = null, updated_at = clock_timestamp()
+     where i.state in ('RETRY', 'BLOCKED')
+     returning arrival`,
+    [...deliveryValues(delivery), refusal.body, refusal.outcome, JSON.stringify(refusal.error)]
+  )
+  return rows.length > 0
+}

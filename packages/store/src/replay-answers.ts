@@ -1,0 +1,24 @@
+import type { Db } from './db.ts'
+
+/**
+ * Makes the stored answers to an event due again, under their own ids and marked as a replay. Of a refused event that
+ * is the refusal, of any other what was answered since.
+ *
+ * @returns how many answers there are, on their way or not
+ */
+export async function replayAnswers(
+  db: Db,
+  causationId: string,
+  of: 'DONE' | 'REFUSED' = 'DONE'
+): Promise<{ answers: number }> {
+  const s = db.schema
+  const which = `causation_id = $1 and is_answer and (type = 'steadfast.refused') = ($2 = 'REFUSED')`
+  const rows = await db.rows<{ answers: number }>(
+    `with again as (
+       update ${s}.event set due = true, replay = true, updated_at = clock_timestamp()
+       where ${which} and not due and status in ('PUBLISHED', 'CONFIRMED', 'RESOLVED'))
+     select count(*)::integer as answers from ${s}.event where ${which}`,
+    [causationId, of]
+  )
+  return { answers: rows[0]?.answers ?? 0 }
+}
