@@ -1,7 +1,12 @@
 #!/usr/bin/env node
-// The project's test: lint, types, packing (with CI=true or --pack), then tap over everything. Every stage runs, also
-// after a failed one. A failed stage counts as one failure in the last line.
+// The project's test: lint, types, packing (with CI=true or --pack), then tap over everything, then the plugins once
+// more through pgbouncer where it is installed (with CI=true it must be). Every stage runs, also after a failed one. A
+// failed stage counts as one failure in the last line.
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
 import { checkPacking } from '../check-packing.ts'
+import { findPgbouncer } from '../launch-pgbouncer.ts'
+import { root } from '../repository.ts'
 import { runTap, sumLine, type TapResult } from '../run-tap.ts'
 import { runTool } from '../run-tool.ts'
 import { startTestServers } from '../test-servers.ts'
@@ -20,20 +25,41 @@ async function stage(name: string, work: () => Promise<boolean>): Promise<void> 
 }
 
 const tool = async (...command: string[]) => (await runTool(command, { print: true })).exitCode === 0
-let tests: TapResult = { exitCode: 1, passed: 0, failed: 0, skipped: 0 }
-const packing = process.env.CI === 'true' || process.argv.includes('--pack')
+const ci = process.env.CI === 'true'
+const sum: TapResult = { exitCode: 0, passed: 0, failed: 0, skipped: 0 }
+
+async function tests(files: string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  const result = await runTap(files, env)
+  for (const key of ['exitCode', 'passed', 'failed', 'skipped'] as const) sum[key] += result[key]
+  // failed tests are in the sum already
+  return result.exitCode === 0 || result.failed > 0
+}
 
 await stage('lint', () => tool('biome', 'check', '.'))
 await stage('types', () => tool('tsc', '-b', 'packages'))
-if (packing) await stage('packing', async () => (await checkPacking()).failed === 0)
+if (ci || process.argv.includes('--pack')) await stage('packing', async () => (await checkPacking()).failed === 0)
 await stage('tests', async () => {
-  const servers = await startTestServers()
-  tests = await runTap([], servers.env)
-  await servers.stop()
-  // failed tests are in the sum already
-  return tests.exitCode === 0 || tests.failed > 0
+  const pgbouncer = ci || findPgbouncer() !== undefined
+  const servers = await startTestServers({ pgbouncer })
+  try {
+    const { TEST_PGBOUNCER_PORT, ...direct } = servers.env
+    const ran = await tests([], direct)
+    if (!pgbouncer) {
+      console.log('# tests through pgbouncer: left out, it is not installed')
+      return ran
+    }
+    console.log('# tests through pgbouncer')
+    const plugins = globSync('packages/{outbox,relay,sweeper,inbox}/test/*.test.ts', { cwd: root })
+    const again = await tests(
+      plugins.map(file => join(root, file)),
+      { ...direct, TEST_PGBOUNCER_PORT }
+    )
+    return ran && again
+  } finally {
+    await servers.stop()
+  }
 })
 
 if (failures.length > 0) console.log(`# failed: ${failures.join(', ')}`)
-console.log(sumLine({ ...tests, failed: tests.failed + failures.length }))
-process.exitCode = failures.length > 0 ? 1 : tests.exitCode
+console.log(sumLine({ ...sum, failed: sum.failed + failures.length }))
+process.exitCode = failures.length > 0 || sum.exitCode > 0 ? 1 : 0
