@@ -1,0 +1,29 @@
+import { createError } from '@fastify/error'
+import { errors } from '@steadfast/store'
+
+export const {
+  TransactionClosed,
+  TransactionControl,
+  NotCommitted,
+  NoConnection,
+  ConnectionLost,
+  TransactionConflict,
+  OutcomeUnknown
+} = errors
+
+/** `request.tx` or `reply.sendEvent` on a route without `transaction: true`. Nothing was stored. */
+export const NoTransaction = createError(
+  'SF_OUTBOX_NO_TRANSACTION',
+  'Route %s %s has no transaction: give it the option "transaction: true"',
+  500
+)
+/** An event whose contract is not among the option `contracts`. Nothing was stored. */
+export const ContractUnknown = createError('SF_OUTBOX_CONTRACT_UNKNOWN', 'This service does not send %s: %s', 500)
+/** Two contracts in the option `contracts` have one type. */
+export const ContractTwice = createError('SF_OUTBOX_CONTRACT_TWICE', 'Two contracts have the type %s', 500)
+/** A route asks for this transaction and for that of @fastify/postgres. */
+export const TwoTransactions = createError(
+  'SF_OUTBOX_TWO_TRANSACTIONS',
+  'Route %s %s has both "transaction" and "pg: { transact }": take one, and for events "transaction"',
+  500
+)

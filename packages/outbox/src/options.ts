@@ -1,0 +1,58 @@
+import { EVENT_DEFAULTS, parseOptions } from '@steadfast/events'
+import { DEFAULT_SCHEMA } from '@steadfast/store'
+import { Type } from 'typebox'
+import type { AnyContract } from './request-transaction.ts'
+
+/** Options of the outbox plugin. */
+export interface OutboxOptions {
+  /** The name of this service: CloudEvents `source` of what it sends. */
+  source: string
+  /** The contracts this service may send. Default none. */
+  contracts?: readonly AnyContract[]
+  /** PostgreSQL schema of Steadfast's tables. Default `steadfast`. */
+  schema?: string
+  /** The topic where this service wants refusals, progress and receipts. Default `<source>.signals`. */
+  replyTo?: string
+  /** The largest payload in bytes. Default 900 KiB. */
+  maxPayloadBytes?: number
+  /** First deadline in ms for an answer, where the contract names none. Default 2 minutes. */
+  confirmWithinMs?: number
+  /** Factor between one deadline and the next. Default 2. */
+  resendBackoff?: number
+  /** Sends in all, resends included. Default 6. */
+  maxSends?: number
+  /** After so many ms, progress extends no deadline any more. Default 24 hours. */
+  giveUpAfterMs?: number
+  /** PostgreSQL ends a session whose transaction idles for so many ms. Default 60 000. */
+  idleInTransactionTimeoutMs?: number
+  /** PostgreSQL cancels a statement after so many ms. Default 30 000. 0: never. */
+  statementTimeoutMs?: number
+  /** How many ms a request waits for a connection before it is answered 503. Default 10 000. */
+  connectTimeoutMs?: number
+}
+
+const positive = (fallback: number) => Type.Integer({ minimum: 1, default: fallback })
+
+const Options = Type.Object({
+  source: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' }),
+  contracts: Type.Unsafe<readonly AnyContract[]>(Type.Array(Type.Unknown(), { default: [] })),
+  schema: Type.String({ default: DEFAULT_SCHEMA }),
+  replyTo: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' })),
+  maxPayloadBytes: positive(EVENT_DEFAULTS.maxPayloadBytes),
+  confirmWithinMs: positive(EVENT_DEFAULTS.confirmWithinMs),
+  resendBackoff: Type.Number({ minimum: 1, default: EVENT_DEFAULTS.resendBackoff }),
+  maxSends: positive(EVENT_DEFAULTS.maxSends),
+  giveUpAfterMs: positive(EVENT_DEFAULTS.giveUpAfterMs),
+  idleInTransactionTimeoutMs: positive(60_000),
+  statementTimeoutMs: Type.Integer({ minimum: 0, default: 30_000 }),
+  connectTimeoutMs: positive(10_000)
+})
+
+/** Options with every default filled in. */
+export type Settings = Required<OutboxOptions>
+
+/** @throws SF_OPTIONS_INVALID */
+export function readOptions(given: OutboxOptions): Settings {
+  const options = parseOptions('@steadfast/outbox', Options, given)
+  return { ...options, replyTo: options.replyTo ?? `${options.source}.signals` }
+}

@@ -1,0 +1,35 @@
+import { ConnectionLost, TransactionConflict } from './errors.ts'
+
+/** The SQLSTATE of an error that PostgreSQL answered with, of itself or of what caused it; else `undefined`. */
+export function sqlStateOf(error: unknown): string | undefined {
+  for (let e = error, depth = 0; e instanceof Error && depth < 5; e = e.cause, depth++) {
+    const { code, severity } = e as Error & { code?: unknown; severity?: unknown }
+    // Node's own codes may look like one (EPIPE); only PostgreSQL's errors have a severity.
+    if (typeof code === 'string' && typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code
+  }
+  return undefined
+}
+
+/** Whether the error says that its connection is at an end: by the server's word, or by the driver giving up on it. */
+export function endsConnection(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  if (state !== undefined && /^(?:08|57P)/.test(state)) return true
+  const { severity, message } = error as { severity?: unknown; message?: unknown }
+  return severity === 'FATAL' || severity === 'PANIC' || message === 'Query read timeout'
+}
+
+/** Adds what an HTTP client needs to know: Fastify's error handler sends `headers` along. */
+export function retryLater<E extends Error>(error: E, cause: unknown): E {
+  return Object.assign(error, { cause, headers: { 'retry-after': '1' } })
+}
+
+/**
+ * What the caller is told: SF_OUTBOX_CONFLICT for 40001 and 40P01, SF_OUTBOX_CONNECTION_LOST for a dead connection,
+ * every other error as it is.
+ */
+export function asTransactionError(error: unknown, lost: Error | undefined): unknown {
+  const state = sqlStateOf(error)
+  if (state === '40001' || state === '40P01') return retryLater(new TransactionConflict(state), error)
+  const reason = lost ?? (endsConnection(error) ? (error as Error) : undefined)
+  return reason === undefined ? error : retryLater(new ConnectionLost(reason.message), reason)
+}
