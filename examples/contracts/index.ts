@@ -1,10 +1,10 @@
 export { DeploymentFailed, DeploymentRequested, DeploymentSucceeded } from './deployment-events.ts'
 export {
   type Plan,
-  type PostgresPlan,
   POSTGRES_PLANS,
+  type PostgresPlan,
+  PRODUCTS,
   type Product,
   ProductSchema,
-  PRODUCTS,
   SleeperParameters
 } from './products.ts'

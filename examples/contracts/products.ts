@@ -10,11 +10,11 @@ export const PostgresPlan = Type.Object({
 export type PostgresPlan = Static<typeof PostgresPlan>
 
 /** The plans of `postgres`. `huge` asks for more than a small target server has: its order ends as FAILED. */
-export const POSTGRES_PLANS: Readonly<Record<string, PostgresPlan>> = {
+export const POSTGRES_PLANS = {
   small: { connections: 5, statementTimeoutMs: 5_000, idleInTransactionTimeoutMs: 10_000, workMemMb: 2 },
   medium: { connections: 20, statementTimeoutMs: 30_000, idleInTransactionTimeoutMs: 60_000, workMemMb: 8 },
   huge: { connections: 100_000, statementTimeoutMs: 600_000, idleInTransactionTimeoutMs: 600_000, workMemMb: 1024 }
-}
+} as const satisfies Record<string, PostgresPlan>
 
 /** The simulated product: how long it takes and how often it fails. */
 export const SleeperParameters = Type.Object(

@@ -1,17 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 
 const Health = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
 
 /** Whether a database answers within the time given. */
-async function databaseAnswers(query: () => Promise<unknown>, withinMs: number): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => late.resolve(false), withinMs)
+function databaseAnswers(query: () => Promise<unknown>, withinMs: number): Promise<boolean> {
   const answer = query().then(
     () => true,
     () => false
   )
-  return Promise.race([answer, late.promise]).finally(() => clearTimeout(timer))
+  return Promise.race([answer, sleep(withinMs, false, { ref: false })])
 }
 
 /**

@@ -29,7 +29,9 @@ export type ServiceEnvironment = Static<typeof ServiceEnvironment>
  * @throws Error naming the variable that is missing or wrong
  */
 export function readEnvironment<T extends TObject>(schema: T, env: NodeJS.ProcessEnv = process.env): Static<T> {
-  const given = Object.fromEntries(Object.keys(schema.properties).flatMap(name => (env[name] ? [[name, env[name]]] : [])))
+  const given = Object.fromEntries(
+    Object.keys(schema.properties).flatMap(name => (env[name] ? [[name, env[name]]] : []))
+  )
   const values = Value.Convert(schema, Value.Default(schema, given))
   const [error] = Value.Errors(schema, values)
   if (error !== undefined) throw new Error(`environment${error.instancePath.replace('/', ' ')} ${error.message}`)

@@ -21,7 +21,9 @@ const PageQuery = Type.Object({
 })
 const ById = Type.Object({ id: Type.String({ format: 'uuid' }) })
 const IdempotencyHeaders = Type.Object({
-  'idempotency-key': Type.Optional(Type.String({ description: 'The same key is the same order, however often it is sent' }))
+  'idempotency-key': Type.Optional(
+    Type.String({ description: 'The same key is the same order, however often it is sent' })
+  )
 })
 
 export const orders: FastifyPluginAsyncTypebox = async app => {
@@ -52,9 +54,13 @@ export const orders: FastifyPluginAsyncTypebox = async app => {
     return order
   })
 
-  app.get('/orders', { schema: { tags: ['orders'], querystring: PageQuery, response: { 200: Page } } }, async request => {
-    const page = await listOrders(app.pg, request.query)
-    const last = page.at(-1)
-    return { orders: page, ...(page.length < request.query.limit || !last ? {} : { next: last.number }) }
-  })
+  app.get(
+    '/orders',
+    { schema: { tags: ['orders'], querystring: PageQuery, response: { 200: Page } } },
+    async request => {
+      const page = await listOrders(app.pg, request.query)
+      const last = page.at(-1)
+      return { orders: page, ...(page.length < request.query.limit || !last ? {} : { next: last.number }) }
+    }
+  )
 }

@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import postgres from '@fastify/postgres'
+import inbox from '@steadfast/inbox'
+import outbox from '@steadfast/outbox'
+import relay from '@steadfast/relay'
+import { migrate } from '@steadfast/store'
+import sweeper from '@steadfast/sweeper'
+import { DeploymentFailed, DeploymentSucceeded } from '@steadfast-examples/contracts'
+import { applyMigrations, connectTransport, documentRoutes, health } from '@steadfast-examples/service'
+import fp from 'fastify-plugin'
+import type { DeployEnvironment } from './environment.ts'
+import { acceptDeployments } from './events/accept-deployments.ts'
+import { deployments } from './routes/deployments.ts'
+import { worker } from './worker/worker.ts'
+
+/** deploy: accepts requests, provisions the products step by step, answers with what came of it. */
+export default fp<DeployEnvironment>(
+  async (app, env) => {
+    await app.register(postgres, { connectionString: env.DATABASE_URL, max: 20, connectionTimeoutMillis: 5000 })
+    await migrate(app.pg.pool)
+    await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
+
+    await connectTransport(app, env, 'deploy')
+    await app.register(outbox, { source: 'deploy', contracts: [DeploymentSucceeded, DeploymentFailed] })
+    await app.register(relay)
+    await app.register(sweeper, { intervalMs: env.SWEEP_INTERVAL_MS })
+    await app.register(inbox)
+    await app.register(documentRoutes, { title: 'deploy', description: 'What was asked for, and how far it is' })
+
+    await app.register(health)
+    await app.register(deployments)
+    await app.register(acceptDeployments, { progressEveryMs: env.PROGRESS_EVERY_MS })
+    await app.register(worker, {
+      target: { url: env.TARGET_DATABASE_URL, secret: env.PROVISION_SECRET, prefix: env.PROVISION_PREFIX },
+      leaseMs: env.LEASE_MS,
+      pollIntervalMs: env.WORKER_POLL_INTERVAL_MS,
+      progressEveryMs: env.PROGRESS_EVERY_MS
+    })
+  },
+  { fastify: '5.x', name: 'deploy' }
+)

@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import postgres from '@fastify/postgres'
+import idempotencyKey from '@steadfast/idempotency-key'
+import inbox from '@steadfast/inbox'
+import outbox from '@steadfast/outbox'
+import reconciliation from '@steadfast/reconciliation'
+import relay from '@steadfast/relay'
+import { migrate } from '@steadfast/store'
+import sweeper from '@steadfast/sweeper'
+import { DeploymentRequested } from '@steadfast-examples/contracts'
+import { applyMigrations, connectTransport, documentRoutes, health } from '@steadfast-examples/service'
+import fp from 'fastify-plugin'
+import type { MarketEnvironment } from './environment.ts'
+import { finishOrders } from './events/finish-orders.ts'
+import { orders } from './routes/orders.ts'
+import { products } from './routes/products.ts'
+
+/** market: takes orders, asks deploy for the product, completes the order when the answer comes. */
+export default fp<MarketEnvironment>(
+  async (app, env) => {
+    await app.register(postgres, { connectionString: env.DATABASE_URL, max: 20, connectionTimeoutMillis: 5000 })
+    await migrate(app.pg.pool)
+    await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
+
+    await connectTransport(app, env, 'market')
+    await app.register(outbox, {
+      source: 'market',
+      contracts: [DeploymentRequested],
+      confirmWithinMs: env.CONFIRM_WITHIN_MS,
+      maxSends: env.MAX_SENDS
+    })
+    await app.register(relay)
+    await app.register(sweeper, { intervalMs: env.SWEEP_INTERVAL_MS })
+    await app.register(inbox)
+    await app.register(idempotencyKey)
+    await app.register(documentRoutes, { title: 'market', description: 'Order a product and watch it come to be' })
+
+    await app.register(health)
+    await app.register(products)
+    await app.register(orders)
+    await app.register(finishOrders)
+  },
+  { fastify: '5.x', name: 'market' }
+)
