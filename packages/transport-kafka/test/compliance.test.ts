@@ -2,20 +2,14 @@ import { transportCompliance } from '@steadfast/events/compliance'
 import kafkajs from 'kafkajs'
 import t from 'tap'
 import { createKafkaTransport } from '../src/index.ts'
-import { brokerBehindProxy, QUICK, skip } from './helper.ts'
+import { AUTHORIZER, brokerBehindProxy, denyWriting, QUICK, skip } from './helper.ts'
 
 t.test('Transport', { skip, timeout: 120_000 }, async t => {
-  const { proxy, brokers } = await brokerBehindProxy(t)
+  const { proxy, brokers } = await brokerBehindProxy(t, AUTHORIZER)
   const options = { brokers, ...QUICK }
   const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
   await admin.connect()
   t.teardown(() => admin.disconnect())
-
-  async function setReplicas(topic: string, count: number) {
-    const configEntries = [{ name: 'min.insync.replicas', value: String(count) }]
-    const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }]
-    await admin.alterConfigs({ validateOnly: false, resources })
-  }
 
   await transportCompliance(t, () => ({
     create: () => createKafkaTransport(options),
@@ -32,8 +26,7 @@ t.test('Transport', { skip, timeout: 120_000 }, async t => {
         return () => proxy.restore()
       },
       async failPartition(topic) {
-        await setReplicas(topic, 2)
-        return () => setReplicas(topic, 1)
+        return denyWriting(admin, topic)
       }
     }
   }))
