@@ -63,7 +63,9 @@ export const EXPECTED_SHAPE: SchemaShape = {
         "CREATE INDEX event_awaiting ON event USING btree (deadline) WHERE ((status = 'PUBLISHED'::text) AND (deadline IS NOT NULL))",
       event_caused: 'CREATE INDEX event_caused ON event USING btree (causation_id) WHERE (causation_id IS NOT NULL)',
       event_due: 'CREATE INDEX event_due ON event USING btree (seq) WHERE due',
-      event_parked: "CREATE INDEX event_parked ON event USING btree (id) WHERE (status = 'PARKED'::text)"
+      event_parked: "CREATE INDEX event_parked ON event USING btree (id) WHERE (status = 'PARKED'::text)",
+      event_resending:
+        'CREATE INDEX event_resending ON event USING btree (id) WHERE (due AND (count > 0) AND (NOT replay))'
     },
     constraints: {
       event_pkey: 'PRIMARY KEY (id)',

@@ -36,6 +36,7 @@ create table ${s}.event (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 create index event_due on ${s}.event (seq) where due;
 create index event_awaiting on ${s}.event (deadline) where status = 'PUBLISHED' and deadline is not null;
+create index event_resending on ${s}.event (id) where due and count > 0 and not replay;
 create index event_parked on ${s}.event (id) where status = 'PARKED';
 create index event_caused on ${s}.event (causation_id) where causation_id is not null;
 

@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Db, type Swept, sweepEvents } from '@steadfast/store'
+import type { Pool } from 'pg'
+import { afterSweep, beforeSweep } from './channels.ts'
+import { createPurge } from './create-purge.ts'
+import { SweeperClosed } from './errors.ts'
+import type { Retention } from './retention.ts'
+import { type Bounds, shortTransaction } from './short-transaction.ts'
+
+/** What one tick did: ids that are due again, ids that were parked, and how many old rows went. */
+export interface SweepTally extends Swept {
+  purged: number
+}
+
+export interface TickOptions {
+  /** Instead of the database's clock. Only for tests. */
+  now?: Date
+  /** `true`: remove all that may go, rather than at the usual pace. */
+  purgeAll?: boolean
+}
+
+/** What `fastify.sweeper` is. */
+export interface Sweeper {
+  /**
+   * Takes up what was not confirmed in time, and removes a little of what is old. Ticks do not overlap.
+   *
+   * @throws SF_SWEEPER_CLOSED, and what the database answers
+   */
+  tick(options?: TickOptions): Promise<SweepTally>
+}
+
+export interface SweeperSettings extends Bounds {
+  pool: Pool
+  schema: string
+  sweepLimit: number
+  maxResendsOutstanding: number
+  /** `false`: nothing is removed. */
+  retention: Retention | false
+  purgeIntervalMs: number
+  purgeBatch: number
+  closeDeadlineMs: number
+  /** Something is due again. */
+  resent(): void
+}
+
+// A walk over the tables looks at so many batches per tick, so that it never works for long at a time.
+const BATCHES_PER_TICK = 10
+
+export function createSweeper(settings: SweeperSettings): Sweeper & { close(): Promise<void> } {
+  const { pool, schema, sweepLimit: limit, maxResendsOutstanding } = settings
+  const purge = settings.retention === false ? undefined : createPurge(settings.retention, settings.purgeBatch)
+  const run = <T>(verb: (db: Db) => Promise<T>) => shortTransaction(pool, schema, settings, verb)
+  let restUntil = 0
+  let closing = false
+  let last: Promise<unknown> = Promise.resolve()
+
+  async function sweep(now: Date | undefined): Promise<Swept> {
+    if (beforeSweep.hasSubscribers) beforeSweep.publish({})
+    const swept = await run(db => sweepEvents(db, { limit, maxResendsOutstanding }, now))
+    if (swept.resent.length > 0) settings.resent()
+    if (afterSweep.hasSubscribers) afterSweep.publish(swept)
+    return swept
+  }
+
+  async function removeOld({ now, purgeAll = false }: TickOptions): Promise<number> {
+    if (purge === undefined || (!purgeAll && performance.now() < restUntil)) return 0
+    let total = 0
+    for (let n = 0; (purgeAll || n < BATCHES_PER_TICK) && !closing; n++) {
+      const { purged, done } = await purge.step(run, now)
+      total += purged
+      if (!done) continue
+      restUntil = performance.now() + settings.purgeIntervalMs
+      break
+    }
+    return total
+  }
+
+  async function work(options: TickOptions): Promise<SweepTally> {
+    if (closing) throw new SweeperClosed()
+    const swept = await sweep(options.now)
+    return { ...swept, purged: await removeOld(options) }
+  }
+
+  return {
+    tick(options = {}) {
+      const running = last.then(() => work(options))
+      last = running.catch(() => {})
+      return running
+    },
+    async close() {
+      closing = true
+      const late = new AbortController()
+      const deadline = sleep(settings.closeDeadlineMs, undefined, { signal: late.signal }).catch(() => {})
+      await Promise.race([last, deadline])
+      late.abort()
+    }
+  }
+}

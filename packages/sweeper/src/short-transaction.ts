@@ -1,0 +1,46 @@
+import { type Db, storeOn } from '@steadfast/store'
+import type { Pool } from 'pg'
+
+// The client's own bound is later than the server's, so that it only acts when the server is out of reach.
+const REACH_MS = 5000
+
+export interface Bounds {
+  lockTimeoutMs: number
+  statementTimeoutMs: number
+}
+
+/**
+ * Runs a verb in a transaction of its own that waits for no lock and no statement longer than its bounds, also through
+ * a pooler in transaction mode. After an error the client does not go back to the pool.
+ */
+export async function shortTransaction<T>(
+  pool: Pool,
+  schema: string,
+  { lockTimeoutMs, statementTimeoutMs }: Bounds,
+  verb: (db: Db) => Promise<T>
+): Promise<T> {
+  const client = await pool.connect()
+  client.on('error', ignore)
+  // pg bounds the wait for the answer with this member of the query, which its types do not know.
+  const query = (text: string, values: unknown[] = []) => {
+    const bounded = { text, values, query_timeout: statementTimeoutMs + REACH_MS }
+    return client.query(bounded)
+  }
+  try {
+    await query('begin')
+    await query(`select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)`, [
+      `${lockTimeoutMs}ms`,
+      `${statementTimeoutMs}ms`
+    ])
+    const result = await verb(storeOn({ query }, schema))
+    await query('commit')
+    client.off('error', ignore).release()
+    return result
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
+}
+
+// The statement under way rejects too; an 'error' event without a listener would end the process.
+function ignore() {}
