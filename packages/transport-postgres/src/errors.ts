@@ -1,0 +1,32 @@
+import { createError } from '@fastify/error'
+
+/** An option that the schema of the options cannot judge: a reserved schema name, or no way to reach PostgreSQL. */
+export const InvalidOption = createError('SF_TRANSPORT_POSTGRES_OPTION_INVALID', '%s', 500, TypeError)
+/** The log's tables were made by a later version of this package. */
+export const SchemaNewer = createError(
+  'SF_TRANSPORT_POSTGRES_SCHEMA_NEWER',
+  'Schema %s has version %d of the log; this package knows %d. Update the package.',
+  500
+)
+/** The transport was closed. */
+export const Closed = createError('SF_TRANSPORT_POSTGRES_CLOSED', 'The transport is closed', 503)
+/** PostgreSQL did not answer in time. */
+export const TimedOut = createError('SF_TRANSPORT_POSTGRES_TIMEOUT', 'PostgreSQL did not answer within %d ms', 503)
+/** The caller's signal was aborted. */
+export const Aborted = createError('SF_TRANSPORT_POSTGRES_ABORTED', 'Aborted by the caller: %s', 503)
+/** A message over `maxBytes`. */
+export const TooLarge = createError(
+  'SF_TRANSPORT_POSTGRES_TOO_LARGE',
+  'The message has %d bytes; the limit (maxBytes) is %d',
+  413
+)
+/** A key or topic with a NUL character, which PostgreSQL cannot hold. */
+export const Unstorable = createError('SF_TRANSPORT_POSTGRES_UNSTORABLE', 'PostgreSQL cannot hold a NUL in %s', 422)
+/** Not attempted, because an earlier message of the same key was not stored. */
+export const Behind = createError(
+  'SF_TRANSPORT_POSTGRES_BEHIND',
+  'Not attempted: an earlier message of key %s was not stored',
+  503
+)
+/** `seek` while another member owns everything, or after `close`. */
+export const NotMember = createError('SF_TRANSPORT_POSTGRES_NOT_MEMBER', 'The subscription is closed', 409)

@@ -1,0 +1,95 @@
+import type { Delivery, SubscribeOptions, Subscription } from '@steadfast/events'
+import { Closed } from './errors.ts'
+import { restart } from './holdings.ts'
+import { type Member, type SubscribeContext, startMember } from './member.ts'
+import { readLag } from './sql/read-lag.ts'
+import { seekOffsets } from './sql/seek-offsets.ts'
+
+// Leaving is worth a moment even where the deadline is over: it spares the others the wait for the lease.
+const LEAVE_MS = 1000
+
+/** Joins a group; see `Transport.subscribe`. */
+export async function joinGroup(
+  context: SubscribeContext,
+  options: SubscribeOptions,
+  onDelivery: (delivery: Delivery) => void
+): Promise<Subscription> {
+  const member = startMember(context, options, onDelivery)
+  const { identity } = member
+  const close = closer(context, member)
+  await member.begun
+  return {
+    pause() {
+      member.paused = true
+    },
+    resume() {
+      member.paused = false
+      member.fetching.poke()
+    },
+    lag: () => readLag(context.db, identity.group, identity.topics),
+    seek: to => seek(context, member, to),
+    close
+  }
+}
+
+async function seek({ db }: SubscribeContext, member: Member, to: 'beginning' | 'end' | Date): Promise<void> {
+  const { holdings, identity, membership } = member
+  if (member.closing) throw new Closed()
+  await membership.alone(async () => {
+    const moved = await seekOffsets(
+      db,
+      identity,
+      [...holdings.keys()].sort((a, b) => a - b),
+      to
+    )
+    for (const { id, generation, offset } of moved) {
+      const holding = holdings.get(id)
+      if (holding?.generation === generation) restart(holding, offset)
+    }
+  })
+  member.fetching.poke()
+}
+
+/** The first call begins to close; a later one can only bring the deadline forward. */
+function closer({ settings, logger }: SubscribeContext, member: Member): Subscription['close'] {
+  let closing: Promise<void> | undefined
+  let closeBy = Number.POSITIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+  let expire: () => void = () => {}
+  const expired = new Promise<void>(resolve => {
+    expire = resolve
+  })
+
+  async function run(): Promise<void> {
+    member.closing = true
+    await Promise.race([member.idle(), expired])
+    clearTimeout(timer)
+    const leaving = leave()
+    await Promise.race([leaving, delay(Math.min(LEAVE_MS, settings.leaseMs))])
+  }
+
+  async function leave(): Promise<void> {
+    const stopped = member.stop()
+    await member.membership
+      .leave(LEAVE_MS)
+      .catch(error =>
+        logger.warn({ err: error, group: member.identity.group }, 'could not leave; the leases will run out')
+      )
+    await stopped
+  }
+
+  return deadlineMs => {
+    const by = performance.now() + deadlineMs
+    if (by < closeBy) {
+      closeBy = by
+      clearTimeout(timer)
+      timer = setTimeout(expire, Math.min(deadlineMs, 2 ** 31 - 1))
+    }
+    closing ??= run()
+    return closing
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms).unref())
+}

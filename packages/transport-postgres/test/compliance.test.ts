@@ -1,0 +1,36 @@
+import { startProxy, testDatabase } from '@steadfast/dev-services'
+import { transportCompliance } from '@steadfast/events/compliance'
+import t from 'tap'
+import type { PostgresTransportOptions } from '../src/index.ts'
+import { create } from './create.ts'
+
+const variants: [string, PostgresTransportOptions][] = [
+  ['woken by NOTIFY', { notify: true }],
+  ['by polling alone', { notify: false }]
+]
+
+for (const [name, options] of variants) {
+  t.test(`complies, ${name}`, async t => {
+    const { url } = await testDatabase(t)
+    const proxy = await startProxy({ targetPort: Number(new URL(url).port) })
+    t.teardown(() => proxy.close())
+    const address = new URL(url)
+    address.port = String(proxy.port)
+    const args = { ...options, connectionString: address.href }
+    const restore = () => proxy.restore()
+    await transportCompliance(t, () => ({
+      create: () => create(args),
+      child: { module: new URL('./create.ts', import.meta.url).href, args },
+      faults: {
+        async loseAcknowledgements() {
+          proxy.blackhole('to-client')
+          return restore
+        },
+        async away() {
+          await proxy.cut()
+          return restore
+        }
+      }
+    }))
+  })
+}
