@@ -1,0 +1,57 @@
+import { testDatabase } from '@steadfast/dev-services'
+import t from 'tap'
+import { storeOn } from '../src/db.ts'
+import { getDelivery } from '../src/get-delivery.ts'
+import { getEvent } from '../src/get-event.ts'
+import { listAudit } from '../src/list-audit.ts'
+import { migrate } from '../src/migrate.ts'
+import { reprocessDelivery } from '../src/reprocess-delivery.ts'
+import { Answered, seedDelivery, seedEvent } from './seed.ts'
+
+t.test('held and refused ones wait for their handler again, others do not', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const db = storeOn(pool)
+  for (const [state, fit] of [
+    ['DONE', false],
+    ['RETRY', false],
+    ['BLOCKED', false],
+    ['HELD', true],
+    ['REFUSED', true]
+  ] as const) {
+    const eventId = await seedDelivery(pool, { state, attempts: 4, error: { message: 'bug' } })
+    const refusal = await seedEvent(pool, { type: 'steadfast.refused' }, { contract: Answered, inReplyTo: eventId })
+    const answer = await seedEvent(pool, {}, { contract: Answered, inReplyTo: eventId })
+    const by = (actor: string) => reprocessDelivery(db, { consumer: 'deploy', eventId, actor, note: 'fixed' })
+    const outcomes = await Promise.all([by('ann'), by('bob')])
+    t.same(outcomes.toSorted(), fit ? [false, true] : [false, false], state)
+    t.match(
+      await getDelivery(db, 'deploy', eventId),
+      fit ? { state: 'RETRY', attempts: 0, dueAt: Date } : { state, attempts: 4 }
+    )
+    t.equal((await getEvent(db, refusal))?.isAnswer, !fit, 'the stored refusal is withdrawn')
+    t.equal((await getEvent(db, answer))?.isAnswer, true)
+    const audit = await listAudit(db, { eventId }, { limit: 9 })
+    t.match(
+      audit,
+      fit
+        ? [
+            {
+              action: 'reprocess',
+              consumer: 'deploy',
+              note: 'fixed',
+              details: { state, attempts: 4, error: { message: 'bug' } }
+            }
+          ]
+        : []
+    )
+    t.equal(audit.length, fit ? 1 : 0)
+  }
+})
+
+t.test('without its body it cannot run', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const eventId = await seedDelivery(pool, { state: 'HELD', body: null })
+  t.equal(await reprocessDelivery(storeOn(pool), { consumer: 'deploy', eventId, actor: 'ann' }), false)
+})
