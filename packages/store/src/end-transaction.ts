@@ -36,7 +36,8 @@ async function finish(session: Session, answer: unknown): Promise<void> {
     if (client) await writeLast(session, client)
   } catch (error) {
     await giveUp(session)
-    throw error
+    // "Current transaction is aborted": a statement had failed before, and its error was swallowed.
+    throw sqlStateOf(error) === '25P02' ? notCommitted(session) : error
   }
   if (client) await sendCommit(session, client)
   else session.state = 'committed'

@@ -1,9 +1,13 @@
-import { once } from 'node:events'
 import postgres from '@fastify/postgres'
 import { type TestDatabase, testDatabase, until } from '@steadfast/dev-services'
 import { defineEvent } from '@steadfast/events'
 import { migrate } from '@steadfast/store'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions
+} from 'fastify'
 import { Type } from 'typebox'
 import outbox, { type OutboxOptions } from '../../src/index.ts'
 
@@ -34,29 +38,26 @@ export async function buildApp(
   {
     outboxOptions = {},
     server = {},
-    pool = {}
+    pool = {},
+    through = port => port
   }: {
     outboxOptions?: Partial<OutboxOptions>
     server?: FastifyServerOptions
     pool?: postgres.PostgresPluginOptions
+    /** Puts something between the application and the database: is given its port and gives another. */
+    through?: (port: number) => number | Promise<number>
   } = {}
 ): Promise<TestApp> {
   const database = await testDatabase(t)
   await migrate(database.pool)
-  await database.pool.query(
-    `create table orders (id text primary key, product text not null default 'x',
-       constraint orders_product unique (product, id) deferrable initially deferred)`
-  )
-  await database.pool.query('create table slot (n integer constraint slot_once unique deferrable initially deferred)')
-  await database.pool.query('insert into slot values (1)')
+  await database.pool.query(`create table orders (id text primary key);
+    create table slot (n integer unique deferrable initially deferred);
+    insert into slot values (1)`)
   const app = Fastify({ logger: false, ...server })
   t.teardown(() => app.close())
-  await app.register(postgres, {
-    connectionString: database.url,
-    max: 4,
-    application_name: 'app',
-    ...pool
-  } as postgres.PostgresPluginOptions)
+  const url = new URL(database.url)
+  url.port = String(await through(Number(url.port)))
+  await app.register(postgres, { connectionString: url.href, max: 4, ...pool })
   await app.register(outbox, { source: 'test', contracts: [OrderPlaced], ...outboxOptions })
   await routes(app)
   await app.ready()
@@ -85,9 +86,13 @@ export async function buildApp(
   }
 }
 
+/** What every route of these tests does first: a business row and its event. */
+export async function placeOrder(request: FastifyRequest, reply: FastifyReply, id: string): Promise<void> {
+  await request.tx.query('insert into orders (id) values ($1)', [id])
+  await reply.sendEvent(OrderPlaced, { orderId: id })
+}
+
 /** Listens on a free port and gives the address. */
 export async function listen(app: FastifyInstance): Promise<string> {
   return app.listen({ port: 0, host: '127.0.0.1' })
 }
-
-export { once }
