@@ -20,11 +20,11 @@ export default fp<DeployEnvironment>(
     await migrate(app.pg.pool)
     await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
 
-    await connectTransport(app, env, 'deploy')
+    await connectTransport(app, env)
     await app.register(outbox, { source: 'deploy', contracts: [DeploymentSucceeded, DeploymentFailed] })
     await app.register(relay)
-    await app.register(sweeper, { intervalMs: env.SWEEP_INTERVAL_MS })
-    await app.register(inbox)
+    await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
+    await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(documentRoutes, { title: 'deploy', description: 'What was asked for, and how far it is' })
 
     await app.register(health)

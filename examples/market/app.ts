@@ -3,7 +3,6 @@ import postgres from '@fastify/postgres'
 import idempotencyKey from '@steadfast/idempotency-key'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
-import reconciliation from '@steadfast/reconciliation'
 import relay from '@steadfast/relay'
 import { migrate } from '@steadfast/store'
 import sweeper from '@steadfast/sweeper'
@@ -22,7 +21,7 @@ export default fp<MarketEnvironment>(
     await migrate(app.pg.pool)
     await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
 
-    await connectTransport(app, env, 'market')
+    await connectTransport(app, env)
     await app.register(outbox, {
       source: 'market',
       contracts: [DeploymentRequested],
@@ -30,8 +29,8 @@ export default fp<MarketEnvironment>(
       maxSends: env.MAX_SENDS
     })
     await app.register(relay)
-    await app.register(sweeper, { intervalMs: env.SWEEP_INTERVAL_MS })
-    await app.register(inbox)
+    await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
+    await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(idempotencyKey)
     await app.register(documentRoutes, { title: 'market', description: 'Order a product and watch it come to be' })
 

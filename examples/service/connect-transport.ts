@@ -4,7 +4,18 @@ import type { FastifyInstance } from 'fastify'
 import type { ServiceEnvironment } from './read-environment.ts'
 
 /** Registers the transport that the environment names: all that differs between a laptop and a cluster. */
-export async function connectTransport(app: FastifyInstance, env: ServiceEnvironment, clientId: string): Promise<void> {
-  if (env.TRANSPORT === 'kafka') await app.register(transportKafka, { brokers: env.KAFKA_BROKERS.split(','), clientId })
-  else await app.register(transportPostgres, { connectionString: env.TRANSPORT_DATABASE_URL ?? env.DATABASE_URL })
+export async function connectTransport(app: FastifyInstance, env: ServiceEnvironment): Promise<void> {
+  const timeoutMs = env.CONSUMER_TIMEOUT_MS
+  if (env.TRANSPORT === 'kafka') {
+    await app.register(transportKafka, {
+      brokers: env.KAFKA_BROKERS.split(','),
+      sessionTimeoutMs: timeoutMs,
+      heartbeatIntervalMs: Math.round(timeoutMs / 10)
+    })
+  } else {
+    await app.register(transportPostgres, {
+      connectionString: env.TRANSPORT_DATABASE_URL ?? env.DATABASE_URL,
+      leaseMs: timeoutMs
+    })
+  }
 }

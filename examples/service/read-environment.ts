@@ -13,6 +13,10 @@ export const ServiceEnvironment = Type.Object({
   KAFKA_BROKERS: Type.String({ default: '127.0.0.1:9092' }),
   /** For `postgres`: the database that holds the log, the same for all services. Default: the service's own. */
   TRANSPORT_DATABASE_URL: Type.Optional(Type.String()),
+  /** Of topics that do not exist yet: a service creates those it consumes. */
+  TOPIC_PARTITIONS: Type.Integer({ default: 6, minimum: 1 }),
+  /** A consumer that was killed is replaced after so long. */
+  CONSUMER_TIMEOUT_MS: Type.Integer({ default: 30_000, minimum: 1000 }),
   /** First deadline of an event that awaits an answer. */
   CONFIRM_WITHIN_MS: Type.Integer({ default: 120_000 }),
   /** Sends of one event in all, before it is parked. */
