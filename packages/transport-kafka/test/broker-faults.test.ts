@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto'
+import { until } from '@steadfast/dev-services'
+import type { Delivery } from '@steadfast/events'
+import t from 'tap'
+import { brokerBehindProxy, message, messages, newTopic, outcomes, publish, skip, texts, transport } from './helper.ts'
+
+t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
+  const { broker, proxy, brokers } = await brokerBehindProxy(t)
+
+  await t.test('a lost acknowledgement is unknown, and the message was stored', async t => {
+    const on = transport(t, brokers)
+    const topic = await newTopic(on)
+    t.same(outcomes(await publish(on, [message(topic, 'k', 'm0')])), ['ok'])
+    proxy.blackhole('to-client')
+    const results = await publish(
+      on,
+      messages(topic, 3, () => 'k')
+    )
+    t.same(outcomes(results), ['unknown', 'unknown', 'unknown'])
+    t.match(results[0], { error: { code: 'SF_TRANSPORT_KAFKA_UNKNOWN' } })
+    t.equal(on.health().ready, false)
+    await proxy.restore()
+    await until(() => on.health().ready, { what: 'health' })
+    t.same(outcomes(await publish(on, [message(topic, 'k', 'after')])), ['ok'])
+    const seen: Delivery[] = []
+    await on.subscribe({ group: randomUUID(), topics: [topic], maxInFlight: 10 }, delivery => seen.push(delivery))
+    await until(() => texts(seen).includes('after'), { what: 'the last message' })
+    t.same(texts(seen), ['m0', 'm0', 'm1', 'm2', 'after'])
+  })
+
+  await t.test('a connection reset in mid-send settles at once', async t => {
+    const on = transport(t, brokers, { requestTimeoutMs: 20_000 })
+    const topic = await newTopic(on)
+    await publish(on, [message(topic, 'k', 'm')])
+    proxy.blackhole('to-client')
+    const sending = publish(on, [message(topic, 'k', 'm')])
+    await until(() => proxy.swallowedBytes > 0, { what: 'the answer on its way' })
+    proxy.dropConnections()
+    await proxy.restore()
+    t.same(outcomes(await sending), ['unknown'])
+    await until(async () => outcomes(await publish(on, [message(topic, 'k', 'm')]))[0] === 'ok', { what: 'recovery' })
+  })
+
+  await t.test('a stopped broker: publishing is bounded in time, by itself and by the signal', async t => {
+    const on = transport(t, brokers)
+    const topic = await newTopic(on)
+    await publish(on, [message(topic, 'k', 'm')])
+    broker.pause()
+    try {
+      t.same(outcomes(await publish(on, [message(topic, 'k', 'm')])), ['unknown'])
+      const controller = new AbortController()
+      const sending = on.publish([message(topic, 'k', 'm')], controller.signal)
+      setImmediate(() => controller.abort())
+      t.not(outcomes(await sending)[0], 'ok')
+      t.same(
+        outcomes(await publish(on, [message(topic, 'k', 'm')])),
+        ['unavailable'],
+        'nobody answers a new connection'
+      )
+      t.equal(on.health().ready, false)
+    } finally {
+      broker.resume()
+    }
+    await until(async () => outcomes(await publish(on, [message(topic, 'k', 'm')]))[0] === 'ok', { what: 'recovery' })
+    await until(() => on.health().ready, { what: 'health' })
+  })
+
+  await t.test('kill -9 and restart: producer and subscription recover, offsets are kept', async t => {
+    const on = transport(t, brokers)
+    const topic = await newTopic(on, 3)
+    const seen: Delivery[] = []
+    const subscription = await on.subscribe({ group: randomUUID(), topics: [topic], maxInFlight: 10 }, delivery => {
+      seen.push(delivery)
+      delivery.done()
+    })
+    await publish(on, messages(topic, 20))
+    await until(() => seen.length === 20, { what: 'the first messages' })
+    await until(async () => (await subscription.lag()) === 0n, { what: 'lag 0' })
+    await broker.kill9()
+    const failed = await publish(on, [message(topic, 'k', 'lost')])
+    t.not(outcomes(failed)[0], 'ok')
+    await until(() => !on.health().ready, { what: 'health to fail' })
+    await broker.restart()
+    await until(async () => outcomes(await publish(on, [message(topic, 'k', 'later')]))[0] === 'ok', {
+      what: 'recovery'
+    })
+    await until(() => texts(seen).includes('later'), { what: 'the delivery after the restart' })
+    t.same(
+      texts(seen).slice(0, 20).sort(),
+      messages(topic, 20)
+        .map(({ value }) => value.toString())
+        .sort()
+    )
+    t.notOk(
+      texts(seen)
+        .slice(20)
+        .some(text => text.startsWith('m')),
+      'what was committed does not come again'
+    )
+    await until(() => on.health().ready, { what: 'health' })
+  })
+
+  await t.test('a consumer whose connection is silent is found and rebuilt', async t => {
+    const on = transport(t, brokers, { requestTimeoutMs: 8000, sessionTimeoutMs: 1500, heartbeatIntervalMs: 300 })
+    const topic = await newTopic(on)
+    const seen: Delivery[] = []
+    await on.subscribe({ group: randomUUID(), topics: [topic], maxInFlight: 10 }, delivery => {
+      seen.push(delivery)
+      delivery.done()
+    })
+    proxy.blackhole('both')
+    await until(() => /no fetch or heartbeat/.test(on.health().reason ?? ''), { what: 'the watchdog' })
+    await proxy.restore()
+    await until(() => on.health().ready, { what: 'health' })
+    await publish(on, [message(topic, 'k', 'after')])
+    await until(() => texts(seen).includes('after'), { what: 'the delivery' })
+  })
+})
