@@ -94,6 +94,9 @@ export async function database(t: Test, schema?: string) {
 export async function server(t: Test, url: string, transport: Transport, options: RelayOptions = {}) {
   const app = Fastify()
   await app.register(fastifyPostgres, { connectionString: url })
+  // a client that is ending may still hear of the database being dropped
+  app.pg.pool.on('error', () => {})
+  app.pg.pool.on('connect', client => client.on('error', () => {}))
   await app.register(fp(async f => void f.decorate('transport', transport)))
   await app.register(relay, { schedule: false, ...options })
   t.teardown(() => app.close())

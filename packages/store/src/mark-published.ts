@@ -23,7 +23,8 @@ export async function markPublished(
   return rows.map(({ id }) => id)
 }
 
-// exp(ln) with a bounded exponent, because power() raises an error when it overflows.
+// exp(ln) with a bounded exponent, because power() raises an error when it overflows. The arrays come by way of a
+// subselect so that the planner does not know their length: it would read all that is due to mark a thousand of them.
 export const markPublishedSql = (s: string) =>
   `with clock as materialized (select coalesce($3::timestamptz, clock_timestamp()) as now)
    update ${s}.event e set
@@ -38,6 +39,6 @@ export const markPublishedSql = (s: string) =>
        then clock.now + least(e.confirm_within_ms * exp(least(e.count * ln(greatest(coalesce(e.resend_backoff, 2), 1)), 40))
          * (0.9 + 0.2 * random()), 2147483647) * interval '1 ms'
        else e.deadline end
-   from clock, unnest($1::uuid[], $2::integer[]) as sent(id, count)
+   from clock, unnest((select $1::uuid[]), (select $2::integer[])) as sent(id, count)
    where e.id = sent.id and e.due and e.count = sent.count
    returning e.id::text`
