@@ -1,4 +1,5 @@
 import type { Subscription, Transport } from '@steadfast/events'
+import type { ClientConfig } from 'pg'
 import { channelOf, createAnnouncer } from './announce.ts'
 import { connect } from './connect.ts'
 import { openDatabase } from './database.ts'
@@ -42,8 +43,9 @@ export function createPostgresTransport(options: PostgresTransportOptions): Post
     const end = performance.now() + deadlineMs
     const leaving = [...subscriptions].map(async subscription => (await subscription).close(deadlineMs))
     await Promise.allSettled(leaving)
-    await Promise.all([connection.stop(), purging.stop(), listener?.stop()])
-    await db.close(Math.max(100, end - performance.now()))
+    const remainingMs = () => Math.max(100, end - performance.now())
+    await within(Promise.all([connection.stop(), purging.stop(), listener?.stop()]), remainingMs())
+    await db.close(remainingMs())
   }
 
   return {
@@ -95,7 +97,22 @@ export function createPostgresTransport(options: PostgresTransportOptions): Post
   ): Listener | undefined {
     if (!notify) return undefined
     const url = listenConnectionString ?? connectionString
-    const config = url === undefined ? { ...pool?.options } : { connectionString: url }
+    const config = url === undefined ? configOf(pool) : { connectionString: url }
     return startListening({ config, channel: channelOf(db.schema), sender: announcer.sender, hub, logger: log })
   }
+}
+
+// The pool hides the password from enumeration, so a spread alone would lose it.
+function configOf(pool: Settings['pool']): ClientConfig {
+  const { password } = pool?.options ?? {}
+  return { ...pool?.options, ...(password === undefined ? {} : { password }) }
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, over])
+  clearTimeout(timer)
 }

@@ -24,17 +24,18 @@ const ANSWER_MS = 5000
  * Hears NOTIFY on a connection of its own, made again when it breaks. A heartbeat notices a connection that is dead
  * without saying so. Polling goes on all the time, so nothing depends on this.
  */
-export function startListening({ config, channel, sender, hub, logger }: ListenOptions): Listener {
+export function startListening({ channel, sender, hub, logger, ...options }: ListenOptions): Listener {
+  const config = Object.assign(options.config, {
+    connectionTimeoutMillis: ANSWER_MS,
+    query_timeout: ANSWER_MS,
+    keepAlive: true
+  })
   let client: pg.Client | undefined
+  let connecting: pg.Client | undefined
   let stopped = false
 
   async function connect(): Promise<void> {
-    const fresh = new pg.Client({
-      ...config,
-      connectionTimeoutMillis: ANSWER_MS,
-      query_timeout: ANSWER_MS,
-      keepAlive: true
-    })
+    const fresh = new pg.Client(config)
     const onEnd = () => {
       if (client !== fresh) return
       client = undefined
@@ -43,12 +44,15 @@ export function startListening({ config, channel, sender, hub, logger }: ListenO
     fresh.on('error', onEnd)
     fresh.on('end', onEnd)
     fresh.on('notification', ({ payload }) => hear(payload ?? '{}'))
+    connecting = fresh
     try {
       await fresh.connect()
       await fresh.query(`listen "${channel}"`)
     } catch (error) {
       destroy(fresh)
       throw error
+    } finally {
+      connecting = undefined
     }
     if (stopped) return destroy(fresh)
     client = fresh
@@ -84,9 +88,9 @@ export function startListening({ config, channel, sender, hub, logger }: ListenO
   return {
     async stop() {
       stopped = true
-      const last = client
+      const open = [client, connecting]
       client = undefined
-      if (last) destroy(last)
+      for (const each of open) if (each) destroy(each)
       await loop.stop()
     }
   }

@@ -124,8 +124,7 @@ export function createMembership(options: MembershipOptions): Membership {
     leave: timeoutMs =>
       alone(async () => {
         const out = countOut(holdings)
-        await commitOf([...holdings.values()])
-        holdings.clear()
+        await commitOf([...holdings.values()]).finally(() => holdings.clear())
         await leaveGroup(db, identity, timeoutMs)
         if (out > 0) logger.warn({ group: identity.group, unfinished: out }, 'left with unfinished deliveries')
         regrouped()

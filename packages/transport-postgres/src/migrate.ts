@@ -12,7 +12,7 @@ const TIMEOUT_MS = 30_000
  * @throws SF_TRANSPORT_POSTGRES_SCHEMA_NEWER
  */
 export async function migrate(db: Database): Promise<void> {
-  if ((await readVersion(text => db.rows(text), db.schema)) === LATEST) return
+  if ((await readVersion(db.rows, db.schema)) === LATEST) return
   await db.withClient(
     async client => {
       const rows = async <Row>(text: string, values: unknown[] = []) => (await client.query(text, values)).rows as Row[]
@@ -20,7 +20,7 @@ export async function migrate(db: Database): Promise<void> {
       try {
         await rows('select pg_advisory_xact_lock(hashtext($1))', [`steadfast log ${db.schema}`])
         const version = await readVersion(rows, db.schema)
-        if (version === 0) await client.query(bookkeeping(db.schema))
+        if (version === 0) await createSchema(rows, db.schema)
         for (const migration of MIGRATIONS.filter(m => m.version > version)) {
           await client.query(migration.sql(db.schema))
           await rows(`insert into ${db.schema}.migration (version, name) values ($1, $2)`, [
@@ -38,9 +38,16 @@ export async function migrate(db: Database): Promise<void> {
   )
 }
 
-async function readVersion(rows: <Row>(text: string) => Promise<Row[]>, schema: string): Promise<number> {
-  const [found] = await rows<{ found: boolean }>(`select to_regclass('${schema}.migration') is not null as found`)
-  if (!found?.found) return 0
+type Rows = <Row>(text: string, values?: unknown[]) => Promise<Row[]>
+
+async function readVersion(rows: Rows, schema: string): Promise<number> {
+  // Not to_regclass: behind the lock it may still answer from what this connection remembers from before the wait.
+  const [table] = await rows(
+    `select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = 'migration'`,
+    [nameOf(schema)]
+  )
+  if (!table) return 0
   const [row] = await rows<{ version: number }>(`select coalesce(max(version), 0) as version from ${schema}.migration`)
   const version = row?.version ?? 0
   if (version > LATEST) throw new SchemaNewer(schema, version, LATEST)
@@ -48,14 +55,17 @@ async function readVersion(rows: <Row>(text: string) => Promise<Row[]>, schema: 
 }
 
 // Looked for first: "if not exists" asks for the right to create even when there is nothing to do.
-function bookkeeping(schema: string): string {
-  return `
-do $$ begin
-  if to_regnamespace('${schema}') is null then create schema ${schema}; end if;
-end $$;
-create table ${schema}.migration (
-  version integer primary key,
-  name text not null,
-  applied_at timestamptz not null default clock_timestamp()
-);`
+async function createSchema(rows: Rows, schema: string): Promise<void> {
+  const [found] = await rows('select 1 from pg_catalog.pg_namespace where nspname = $1', [nameOf(schema)])
+  if (!found) await rows(`create schema ${schema}`)
+  await rows(`create table ${schema}.migration (
+    version integer primary key,
+    name text not null,
+    applied_at timestamptz not null default clock_timestamp()
+  )`)
+}
+
+/** @param schema quoted */
+function nameOf(schema: string): string {
+  return schema.slice(1, -1)
 }

@@ -1,6 +1,7 @@
 import type { Database } from './database.ts'
 import { startLoop } from './loop.ts'
 import type { Logger, Settings } from './options.ts'
+import { advanceBeginnings } from './sql/advance-beginnings.ts'
 import { purgeRecords } from './sql/purge-records.ts'
 
 export interface Purging {
@@ -23,7 +24,12 @@ export function startPurging(
   async function purge(): Promise<number> {
     await ready()
     let total = 0
-    for (let step = 1; step > 0 && !stopped; total += step) step = await purgeRecords(db, retentionMs, LIMIT)
+    while (!stopped) {
+      const { purged, beginnings } = await purgeRecords(db, retentionMs, LIMIT)
+      if (purged === 0) break
+      await advanceBeginnings(db, beginnings)
+      total += purged
+    }
     if (total > 0) logger.debug({ messages: total }, 'deleted messages that were over their time')
     return total
   }

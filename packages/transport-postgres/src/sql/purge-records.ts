@@ -1,31 +1,41 @@
 import type { Database } from '../database.ts'
 
+/** Where a partition begins. */
+export interface Beginning {
+  id: number
+  first: number
+}
+
 /**
  * Deletes the oldest messages of each partition that are over their time, up to `limit` per partition; only ever from
  * the front, so that what remains has no gaps.
  *
- * @returns how many were deleted
+ * @returns where each partition that was cut now begins, and how many messages went
  */
-export async function purgeRecords(db: Database, retentionMs: number, limit: number): Promise<number> {
-  const [row] = await db.rows<{ purged: string }>(
+export async function purgeRecords(
+  db: Database,
+  retentionMs: number,
+  limit: number
+): Promise<{ purged: number; beginnings: Beginning[] }> {
+  const rows = await db.rows<{ id: number; first: string; purged: string }>(
     `with kept as (
-       select p.id, coalesce(min(r."offset") filter (where r.at >= clock_timestamp() - $1 * interval '1 millisecond'),
+       select p.id, coalesce(
+         min(r."offset") filter (where r.at >= clock_timestamp() - $1 * interval '1 millisecond'),
          max(r."offset") + 1) as first
        from ${db.schema}.partition p
        cross join lateral (
          select "offset", at from ${db.schema}.record where partition_id = p.id order by "offset" limit $2
        ) r
        group by p.id
-     ), locked as materialized (
-       select p.id, k.first from ${db.schema}.partition p join kept k on k.id = p.id
-       where p.first_offset < k.first order by p.id for no key update of p
-     ), moved as (
-       update ${db.schema}.partition p set first_offset = greatest(p.first_offset, l.first) from locked l where p.id = l.id
      ), purged as (
-       delete from ${db.schema}.record r using locked l where r.partition_id = l.id and r."offset" < l.first returning 1
+       delete from ${db.schema}.record r using kept k where r.partition_id = k.id and r."offset" < k.first
+       returning r.partition_id
      )
-     select count(*) as purged from purged`,
+     select k.id, k.first, count(*) as purged from purged p join kept k on k.id = p.partition_id group by k.id, k.first`,
     [retentionMs, limit]
   )
-  return Number(row?.purged ?? 0)
+  return {
+    purged: rows.reduce((sum, row) => sum + Number(row.purged), 0),
+    beginnings: rows.map(row => ({ id: row.id, first: Number(row.first) }))
+  }
 }
