@@ -16,7 +16,12 @@ import { worker } from './worker/worker.ts'
 /** deploy: accepts requests, provisions the products step by step, answers with what came of it. */
 export default fp<DeployEnvironment>(
   async (app, env) => {
-    await app.register(postgres, { connectionString: env.DATABASE_URL, max: 20, connectionTimeoutMillis: 5000 })
+    await app.register(postgres, {
+      connectionString: env.DATABASE_URL,
+      application_name: 'deploy',
+      max: 20,
+      connectionTimeoutMillis: 5000
+    })
     await migrate(app.pg.pool)
     await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
 

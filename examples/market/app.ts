@@ -17,7 +17,12 @@ import { products } from './routes/products.ts'
 /** market: takes orders, asks deploy for the product, completes the order when the answer comes. */
 export default fp<MarketEnvironment>(
   async (app, env) => {
-    await app.register(postgres, { connectionString: env.DATABASE_URL, max: 20, connectionTimeoutMillis: 5000 })
+    await app.register(postgres, {
+      connectionString: env.DATABASE_URL,
+      application_name: 'market',
+      max: 20,
+      connectionTimeoutMillis: 5000
+    })
     await migrate(app.pg.pool)
     await applyMigrations(app.pg.pool, join(import.meta.dirname, 'migrations'))
 

@@ -12,7 +12,11 @@ export async function answersQuery(target: Target, deploymentId: string, plan: P
   address.username = name
   address.password = derivePassword(target.secret, deploymentId)
   address.pathname = `/${name}`
-  const client = new pg.Client({ connectionString: address.href, connectionTimeoutMillis: 5000 })
+  const client = new pg.Client({
+    connectionString: address.href,
+    application_name: 'deploy',
+    connectionTimeoutMillis: 5000
+  })
   client.on('error', () => {})
   try {
     await client.connect()

@@ -15,7 +15,13 @@ export interface Target {
 /** Connects to the target server with a small pool of its own. */
 export function connectTarget({ url, secret, prefix }: Pick<Target, 'url' | 'secret' | 'prefix'>): Target {
   if (!/^[a-z][a-z0-9_]{0,25}$/.test(prefix)) throw new Error(`not a plain prefix for names: ${prefix}`)
-  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5000, statement_timeout: 30_000 })
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'deploy',
+    max: 4,
+    connectionTimeoutMillis: 5000,
+    statement_timeout: 30_000
+  })
   pool.on('error', () => {}) // an idle connection that ends is replaced; the next query tells
   return { url, secret, prefix, query: (text, values) => pool.query(text, values), close: () => pool.end() }
 }

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { kafkaRequirements, type Teardown, until } from '@steadfast/dev-services'
+import { countFigures, type Figures } from '../count-figures.ts'
+import { type Loop, startLoop } from '../start-loop.ts'
+import type { Service } from '../supervise-service.ts'
+
+export interface TestLoop extends Loop {
+  /** The service ends by SIGKILL when it next reaches that point; resolves when it has. */
+  crashAt(service: Service, point: string): { crashed(): Promise<unknown> }
+  /** Places an order as a customer does: again and again until it is acknowledged. Resolves with its id. */
+  order(body?: object): Promise<string>
+  /** Resolves with the order as market shows it when it has reached its end. */
+  finished(id: string): Promise<{ status: string; reason: string | null }>
+  /** Resolves when every order has its end and every request its confirmation. */
+  settled(): Promise<Figures>
+}
+
+const LIMIT_MS = 40_000
+
+/** A market and a deploy of their own, with servers of their own that a test may hurt. */
+export async function startTestLoop(t: Teardown, env: Record<string, string> = {}): Promise<TestLoop> {
+  const kafka = process.env.TEST_NO_KAFKA !== '1' && (await kafkaRequirements()).ok
+  const orders = mkdtempSync(join(tmpdir(), 'steadfast-crash-'))
+  const loop = await startLoop({
+    choice: { transport: kafka ? 'kafka' : 'postgres', why: 'a test' },
+    databaseUrl: undefined,
+    env: { CRASH_ORDERS: orders, NODE_OPTIONS: '', ...env },
+    nodeArguments: ['--import', new URL('crash-at.ts', import.meta.url).href]
+  })
+  t.teardown(async () => {
+    await loop.stop()
+    rmSync(orders, { recursive: true })
+    rmSync(loop.logs, { recursive: true })
+  })
+  return {
+    ...loop,
+    crashAt({ name }, point) {
+      const file = join(orders, name)
+      writeFileSync(file, point)
+      return {
+        crashed: () => until(() => !existsSync(file), { timeoutMs: LIMIT_MS, what: `${name} to crash at ${point}` })
+      }
+    },
+    order: (body = SLEEPER) => placeOrder(loop.market.url, body),
+    finished: id => until(() => finishedOrder(loop.market.url, id), { timeoutMs: LIMIT_MS, what: `the end of ${id}` }),
+    settled: () => until(() => settledFigures(loop), { timeoutMs: LIMIT_MS, intervalMs: 100, what: 'all to settle' })
+  }
+}
+
+const SLEEPER = { product: 'sleeper', plan: 'simulated', parameters: { durationMs: 100 } }
+
+async function placeOrder(market: string, body: object): Promise<string> {
+  const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() }
+  const request = { method: 'POST', headers, body: JSON.stringify(body) }
+  const attempt = async () => {
+    try {
+      const response = await fetch(`${market}/orders`, { ...request, signal: AbortSignal.timeout(3000) })
+      return response.status === 202 && ((await response.json()) as { id: string }).id
+    } catch {
+      return false
+    }
+  }
+  return until(attempt, { timeoutMs: LIMIT_MS, intervalMs: 50, what: 'an order to be acknowledged' })
+}
+
+async function finishedOrder(market: string, id: string) {
+  try {
+    const response = await fetch(`${market}/orders/${id}`, { signal: AbortSignal.timeout(3000) })
+    const order = (await response.json()) as { status: string; reason: string | null }
+    return response.ok && order.status !== 'PLACED' && order
+  } catch {
+    return false
+  }
+}
+
+async function settledFigures({ ledgers }: Loop) {
+  try {
+    const figures = await countFigures(ledgers)
+    return figures.unfinished === 0 && figures.unsettled === 0 && figures
+  } catch {
+    return false
+  }
+}
