@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import postgres from '@fastify/postgres'
-import idempotencyKey from '@steadfast/idempotency-key'
+// import idempotencyKey from '@steadfast/idempotency-key'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
 import relay from '@steadfast/relay'
@@ -36,7 +36,7 @@ export default fp<MarketEnvironment>(
     await app.register(relay)
     await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
-    await app.register(idempotencyKey)
+    // await app.register(idempotencyKey)
     await app.register(documentRoutes, { title: 'market', description: 'Order a product and watch it come to be' })
 
     await app.register(health)
