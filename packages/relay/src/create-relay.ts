@@ -20,10 +20,10 @@ export interface Relay {
    * Sends what is due now, and resolves when nothing more is due in this relay's lanes. Ticks do not overlap; one that
    * is called while another runs follows it.
    *
-   * @param options `allLanes`: also those of other relays; for tests and tools
+   * @param options `everything`: also the lanes of other relays, and keys that are backed off; for tests and tools
    * @throws SF_RELAY_CLOSED, and what the database answers
    */
-  tick(options?: { allLanes?: boolean }): Promise<Tally>
+  tick(options?: { everything?: boolean }): Promise<Tally>
   /** A hint that something is due. Cheap; never throws. */
   wake(): void
   /** Not ready while the transport or the database cannot be worked with. */
@@ -89,11 +89,12 @@ export function createRelay(
     }
   }
 
-  async function run(allLanes: boolean): Promise<Tally> {
+  async function run(everything: boolean): Promise<Tally> {
     if (stopping) throw new RelayClosed()
+    if (everything) keys.clear()
     woken = false
     try {
-      const tally = await drain(context, allLanes ? ALL_LANES : await heart.lanes())
+      const tally = await drain(context, everything ? ALL_LANES : await heart.lanes())
       database.succeeded()
       return tally
     } catch (error) {
@@ -102,8 +103,8 @@ export function createRelay(
     }
   }
 
-  function tick({ allLanes = false }: { allLanes?: boolean } = {}): Promise<Tally> {
-    const running = last.then(() => run(allLanes))
+  function tick({ everything = false }: { everything?: boolean } = {}): Promise<Tally> {
+    const running = last.then(() => run(everything))
     last = running.catch(() => {})
     return running
   }

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import type { Tally } from './create-relay.ts'
 
 /**
- * Sends what is due now, in all lanes, and resolves when it is marked. For tests that register the relay with
+ * Sends all that is due now and resolves when it is marked. For tests that register the relay with
  * `schedule: false`, or do not want to wait for it.
  */
 export function relayOnce(app: FastifyInstance): Promise<Tally> {
-  return app.relay.tick({ allLanes: true })
+  return app.relay.tick({ everything: true })
 }

@@ -1,0 +1,192 @@
+import { until } from '@steadfast/dev-services'
+import type { Outgoing } from '@steadfast/events'
+import t from 'tap'
+import { batchSent } from '../src/channels.ts'
+import { relayOnce } from '../src/testing.ts'
+import { database, event, failed, recordingTransport, server } from './helper.ts'
+
+const byKey = (broker: ReturnType<typeof recordingTransport>, key: string) =>
+  broker.log.filter(sent => sent.key === key).map(({ id }) => id)
+
+t.test('a refused event is parked with the reason, alone; its key goes on', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  const events = [event({ key: 'a' }), event({ key: 'a' }), event({ key: 'b' }), event({ key: 'a' })]
+  const [, large] = events
+  broker.answer = async batch => {
+    const behind = new Set<string>()
+    return batch.map(message => {
+      if (behind.has(message.key)) return failed('unavailable')
+      if (String(message.headers.ce_id) !== large?.id) return broker.accept(message)
+      behind.add(message.key)
+      return failed('refused', 'MESSAGE_TOO_LARGE')
+    })
+  }
+  await write(events)
+  const app = await server(t, url, broker.transport)
+  const first = await relayOnce(app)
+  t.match(first, { sent: 2, parked: 1, failed: 1 })
+  t.match(app.relay.health(), { ready: true })
+  t.match(await relayOnce(app), { sent: 1 }, 'the key was not backed off')
+  t.same(byKey(broker, 'a'), [events[0]?.id, events[3]?.id])
+  t.match(await rows(), [
+    { status: 'PUBLISHED' },
+    { status: 'PARKED', park_reason: 'REFUSED_BY_BROKER', last_error: 'MESSAGE_TOO_LARGE', count: 0, due: false },
+    { status: 'PUBLISHED' },
+    { status: 'PUBLISHED' }
+  ])
+})
+
+t.test('an event that cannot be encoded is parked and stops nothing', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  await write([event({ headers: { odd: { not: 'text' } as unknown as string } }), event()])
+  const app = await server(t, url, broker.transport)
+  t.match(await relayOnce(app), { sent: 1, parked: 1 })
+  t.match(await rows(), [{ status: 'PARKED', park_reason: 'REFUSED_BY_BROKER' }, { status: 'PUBLISHED' }])
+})
+
+t.test('a failing key is left alone for a while and other keys flow; nothing is counted', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  let down = true
+  broker.answer = async batch =>
+    batch.map(message => (down && message.key === 'a' ? failed('unavailable', 'no leader') : broker.accept(message)))
+  const app = await server(t, url, broker.transport)
+  await write([event({ key: 'a' }), event({ key: 'b' }), event({ key: 'a' })])
+  t.match(await app.relay.tick(), { sent: 1, failed: 2 })
+  await write([event({ key: 'b' })])
+  t.match(await app.relay.tick(), { sent: 1, failed: 0 }, 'not tried again at once')
+  t.match(app.relay.health(), { ready: true })
+  t.match(await rows(`key = 'a'`), [
+    { due: true, count: 0, status: 'NEW' },
+    { due: true, count: 0, status: 'NEW' }
+  ])
+  down = false
+  await until(async () => (await app.relay.tick()).sent > 0)
+  t.match(await rows('due'), [])
+})
+
+t.test('what follows a failed event is dropped from the batch that was read meanwhile', async t => {
+  const { url, write } = await database(t)
+  const broker = recordingTransport()
+  let fail = true
+  broker.answer = async batch =>
+    batch.map((message, n) => {
+      if (!fail || message.key !== 'a' || n !== 1) return broker.accept(message)
+      fail = false
+      return failed('unknown')
+    })
+  const app = await server(t, url, broker.transport, { batchSize: 2 })
+  const keys = ['b', 'a', 'a', 'b', 'a', 'b', 'a']
+  const events = keys.map(key => event({ key }))
+  await write(events)
+  await relayOnce(app)
+  await relayOnce(app)
+  const of = (key: string) => events.filter(e => e.key === key).map(({ id }) => id)
+  t.same(byKey(broker, 'a'), of('a'))
+  t.same(byKey(broker, 'b'), of('b'))
+})
+
+t.test('when everything fails a circuit opens, probes with few, and closes by itself; nothing is counted', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  let down = true
+  const sizes: number[] = []
+  broker.answer = async batch => {
+    sizes.push(batch.length)
+    return batch.map(message => (down ? failed('unavailable', 'connection refused') : broker.accept(message)))
+  }
+  const app = await server(t, url, broker.transport, { schedule: '* * * * * *', pollIntervalMs: 5, batchSize: 200 })
+  await write(Array.from({ length: 600 }, () => event()))
+  await until(() => !app.relay.health().ready)
+  t.match(app.relay.health(), { ready: false, reason: 'recording: connection refused' })
+  await until(() => sizes.length >= 3)
+  t.ok(
+    sizes.slice(1).every(size => size <= 50),
+    `probes are small: ${sizes}`
+  )
+  for (let n = 0; n < 100; n++) app.relay.wake()
+  t.match(await rows('count > 0 or not due'), [])
+  down = false
+  await until(async () => (await rows('due')).length === 0)
+  t.ok(app.relay.health().ready)
+  t.ok((await rows()).every(row => row.count === 1))
+})
+
+t.test('a transport that throws, answers too little, or never settles leaves everything due', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport, { sendTimeoutMs: 50 })
+  await write([event(), event()])
+  broker.answer = () => Promise.reject(new Error('bug'))
+  t.match(await relayOnce(app), { sent: 0, failed: 2 })
+  broker.answer = async () => []
+  t.match(await relayOnce(app), { sent: 0, failed: 2 })
+  broker.answer = (batch: readonly Outgoing[], signal: AbortSignal) =>
+    new Promise(resolve => signal.addEventListener('abort', () => resolve(batch.map(() => failed('unknown')))))
+  t.match(await relayOnce(app), { sent: 0, failed: 2 })
+  broker.answer = () => new Promise(() => {})
+  t.match(await relayOnce(app), { sent: 0, failed: 2 })
+  t.match(await rows('due and count = 0'), [{}, {}])
+})
+
+t.test('what was acknowledged and not marked is sent again under the same id', async t => {
+  const { url, write, rows, pool } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport)
+  await write([event()])
+  await pool.query('alter table steadfast.event rename column last_sent_at to hidden')
+  await t.rejects(relayOnce(app), { code: '42703' })
+  t.match(app.relay.health(), { ready: false, reason: /^database: / })
+  await pool.query('alter table steadfast.event rename column hidden to last_sent_at')
+  t.match(await relayOnce(app), { sent: 1 })
+  t.ok(app.relay.health().ready)
+  t.match(broker.log, [{ attempt: 1 }, { attempt: 1 }])
+  t.equal(broker.log[0]?.id, broker.log[1]?.id)
+  t.match(await rows(), [{ count: 1 }])
+})
+
+t.test('an answer that overtakes the mark stays confirmed', async t => {
+  const { url, write, rows, pool } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport)
+  broker.answer = async batch => {
+    await pool.query(`update steadfast.event set status = 'CONFIRMED'`)
+    return batch.map(broker.accept)
+  }
+  await write([event({ awaitsFrom: 'deploy', confirmWithinMs: 1000, resendBackoff: 2 })])
+  await relayOnce(app)
+  t.match(await rows(), [{ status: 'CONFIRMED', count: 1, due: false, deadline: null }])
+})
+
+t.test('a replay says so on the wire, and a resend its attempt', async t => {
+  const { url, write, pool } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport)
+  await write([event()])
+  await relayOnce(app)
+  await pool.query('update steadfast.event set due = true, replay = true')
+  await relayOnce(app)
+  await pool.query('update steadfast.event set due = true')
+  await relayOnce(app)
+  t.match(broker.log, [
+    { attempt: 1, replay: false },
+    { attempt: 2, replay: true },
+    { attempt: 3, replay: false }
+  ])
+})
+
+t.test('the seams tell what became of each event', async t => {
+  const { url, write } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport)
+  const [one] = [event()]
+  const seen: unknown[] = []
+  const listener = (message: unknown) => void seen.push(message)
+  batchSent.subscribe(listener)
+  t.teardown(() => batchSent.unsubscribe(listener))
+  await write([one as ReturnType<typeof event>])
+  await relayOnce(app)
+  t.match(seen, [{ events: [{ id: one?.id, status: 'NEW' }], results: [{ ok: true }] }])
+})

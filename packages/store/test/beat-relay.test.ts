@@ -1,0 +1,44 @@
+import { testDatabase } from '@steadfast/dev-services'
+import t from 'tap'
+import { beatRelay } from '../src/beat-relay.ts'
+import { storeOn } from '../src/db.ts'
+import { leaveRelay } from '../src/leave-relay.ts'
+import { migrate } from '../src/migrate.ts'
+import { checkSchema } from './schema-check.ts'
+import { idFrom } from './seed.ts'
+
+const at = (seconds: number) => new Date(Date.UTC(2030, 0, 1, 0, 0, seconds))
+
+t.test('the living are those who beat of late; the silent are removed', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const db = storeOn(pool)
+  const [a, b, c] = [idFrom(3), idFrom(2), idFrom(1)]
+  const beat = (id: string, seconds: number) => beatRelay(db, id, { staleMs: 5000 }, at(seconds))
+  t.same(await beat(b, 0), [b])
+  t.same(await beat(a, 1), [a, b])
+  t.same(await beat(c, 5), [a, b, c])
+  t.same(await beat(a, 6), [a, c], 'b was silent for longer')
+  t.same((await pool.query('select id from steadfast.relay order by id')).rows, [{ id: a }, { id: c }])
+  t.same(await beat(b, 7), [a, b, c], 'and comes back')
+  await leaveRelay(db, a)
+  t.same(await beat(b, 8), [b, c])
+})
+
+t.test('relays that beat at once, after all were silent, do not stand in each other’s way', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const db = storeOn(pool)
+  const ids = Array.from({ length: 8 }, (_, n) => idFrom(100 - n))
+  await Promise.all(ids.map(id => beatRelay(db, id, { staleMs: 5000 }, at(0))))
+  for (let round = 1; round <= 20; round++) {
+    const seen = await Promise.all(ids.map(id => beatRelay(db, id, { staleMs: 5000 }, at(round * 10))))
+    t.ok(
+      seen.every((living, n) => living.includes(ids[n] ?? '')),
+      'each sees itself'
+    )
+  }
+  t.same(await beatRelay(db, ids[0] ?? '', { staleMs: 5000 }, at(200)), ids)
+})
+
+t.test('names its schema', t => checkSchema(t, db => beatRelay(db, idFrom(0), { staleMs: 5000 })))
