@@ -1,0 +1,111 @@
+import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store'
+import type { DeliveryContext } from './context.ts'
+import { AnswerRaced, ConflictingAnswer, LateAnswer, NotCommitted, OrphanAnswer } from './errors.ts'
+
+/** What one run of a delivery came to; see the outcome table in the README. */
+export type Attempt =
+  | { kind: 'done'; how: 'handled' | 'duplicate' | 'blocked' | 'lost' | 'skipped'; status: number }
+  | { kind: 'verdict'; status: number; error: DeliveryError; alarm?: string; replay?: Replay | undefined }
+  | { kind: 'wait'; ms: number | undefined; status: number; error: DeliveryError }
+  /** Two transactions were in each other's way. */
+  | { kind: 'again'; error: DeliveryError }
+  /** The database, or what stands before the handler, is wrong. `sure`: no need to look twice. */
+  | { kind: 'world'; sure: boolean; error: DeliveryError }
+  | { kind: 'failure'; status: number; error: DeliveryError; replay?: Replay | undefined }
+  /** The server closes: not done, never failed. */
+  | { kind: 'abandoned' }
+
+export interface Response {
+  statusCode: number
+  headers: Record<string, unknown>
+  payload: string
+}
+
+const IN_THE_WAY = new Set(['40001', '40P01', '55P03'])
+const DOWN = /^(?:08|57P|53|58|25006)/
+const NO_DATABASE = new Set(['SF_OUTBOX_NO_CONNECTION', 'SF_OUTBOX_CONNECTION_LOST', 'SF_OUTBOX_OUTCOME_UNKNOWN'])
+/** Codes of answers that do not fit: they change nothing. */
+export const ALARMS: ReadonlySet<string> = new Set(
+  [ConflictingAnswer, LateAnswer, OrphanAnswer].map(E => new E('').code)
+)
+const RACED = new AnswerRaced('').code
+/** Of those who stand before the handler: nobody may come in, nothing is found, nothing may be sent. */
+const CLOSED_DOOR = new Set([401, 403, 404, 405, 407, 413, 414, 415, 421, 431])
+const LATER = new Set([408, 425, 429, 503])
+const TIMEOUT = 'FST_ERR_HANDLER_TIMEOUT'
+
+/** Judges a run by its status, its error and how far it came. */
+export function classify(context: DeliveryContext, response: Response): Attempt {
+  const { tx, stage, replay } = context
+  const status = response.statusCode
+  // What stands in the database decides, whatever happened to the answer on its way out.
+  if (tx?.state === 'committed')
+    return { kind: 'done', how: context.ended ?? 'handled', status: context.status ?? status }
+  const error = errorOf(context, response)
+  const trouble = troubleOf(tx?.error, context.error)
+  if (trouble === 'in the way') return { kind: 'again', error }
+  if (trouble === 'down') return { kind: 'world', sure: false, error }
+  const code = codeOf(context.error)
+  if (code !== undefined && ALARMS.has(code)) return { kind: 'verdict', status, error, alarm: code }
+  if (stage === 'inbox') return { kind: 'world', sure: true, error }
+  if (code === TIMEOUT) return { kind: 'failure', status: 504, error, replay }
+  if (LATER.has(status)) return { kind: 'wait', ms: retryAfterMs(response.headers['retry-after']), status, error }
+  if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }
+  if (status >= 400 && status < 500) return { kind: 'verdict', status, error, replay }
+  return { kind: 'failure', status, error, replay }
+}
+
+/** What the transaction says of the database; the errors of other databases that a handler uses are its own affair. */
+function troubleOf(ofTransaction: unknown, seen: unknown): 'in the way' | 'down' | undefined {
+  if (codeOf(seen) === RACED) return 'in the way'
+  if (ofTransaction === undefined) return NO_DATABASE.has(codeOf(seen) ?? '') ? 'down' : undefined
+  const state = sqlStateOf(ofTransaction)
+  if (state === undefined) return 'down'
+  if (IN_THE_WAY.has(state)) return 'in the way'
+  return DOWN.test(state) ? 'down' : undefined
+}
+
+function errorOf({ error, status: answered }: DeliveryContext, response: Response): DeliveryError {
+  const status = response.statusCode
+  if (error === undefined && status < 400) return asDeliveryError(new NotCommitted(answered ?? status), status)
+  if (error !== undefined) return asDeliveryError(error, status)
+  return { status, ...saidBy(response.payload, status) }
+}
+
+/** A reply without a throw: the code and the message are in its body, if it has the usual form. */
+function saidBy(payload: string, status: number): { message: string; code?: string } {
+  try {
+    const { message, error, code } = JSON.parse(payload) as Record<string, unknown>
+    const text = [message, error].find(m => typeof m === 'string')
+    if (typeof text === 'string')
+      return { message: clean(text), ...(typeof code === 'string' && { code: clean(code) }) }
+  } catch {}
+  return { message: payload === '' ? `status ${status}` : clean(payload.slice(0, 2000)) }
+}
+
+/** What is kept of an error: its message, code and stack, without what PostgreSQL cannot store. */
+export function asDeliveryError(error: unknown, status?: number): DeliveryError {
+  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
+  const code = codeOf(error)
+  return {
+    message: clean(message.slice(0, 4000)),
+    ...(code !== undefined && { code: clean(code) }),
+    ...(status !== undefined && { status }),
+    ...(stack !== undefined && { stack: clean(stack.slice(0, 8000)) })
+  }
+}
+
+const clean = (text: string) => text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd')
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
+/** RFC 9110: seconds, or a date. */
+function retryAfterMs(value: unknown): number | undefined {
+  if (typeof value === 'number') return value * 1000
+  if (typeof value !== 'string') return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}

@@ -1,0 +1,102 @@
+import {
+  type Db,
+  type DeliveryError,
+  holdDelivery,
+  type NewDelivery,
+  parkEvent,
+  refuseDelivery,
+  storeOn
+} from '@steadfast/store'
+import { aboutRow, channels } from './channels.ts'
+import { ALARMS } from './classify.ts'
+import type { Consumer } from './consumer.ts'
+import { refusedSignal } from './signals.ts'
+
+/**
+ * Stores a verdict in a transaction of its own, and in the same one tells the asker, and parks the request that a
+ * refused answer belongs to.
+ *
+ * @returns false when the delivery is finished already
+ */
+export async function refuse(
+  consumer: Consumer,
+  { row, raw }: { row: NewDelivery; raw: Buffer },
+  status: number,
+  error: DeliveryError,
+  alarm?: string
+): Promise<boolean> {
+  const { host, schema } = consumer
+  const stored = await host.outbox.transaction(async tx => {
+    if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error }))) return false
+    const signal = signalsTo(consumer, row) ? refusedSignal(row, host.outbox.source, status, error) : undefined
+    if (signal !== undefined) await tx.write(signal)
+    await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)
+    return true
+  })
+  if (!stored) return false
+  if (channels.refused.hasSubscribers) channels.refused.publish({ ...aboutRow(row), status, error })
+  if (alarm !== undefined) raise(consumer, alarm, row.eventId, error.message)
+  else
+    consumer.log.warn({ eventId: row.eventId, type: row.type, status, code: error.code }, `refused: ${error.message}`)
+  return true
+}
+
+/** Gives a delivery up to a person; its request, if it is an answer, is parked with a link to it. */
+export async function hold(
+  consumer: Consumer,
+  row: NewDelivery,
+  attempts: number,
+  status: number,
+  error: DeliveryError
+): Promise<boolean> {
+  const { eventId } = row
+  const stored = await consumer.host.outbox.transaction(async tx => {
+    const held = { consumer: consumer.name, eventId, attempts, outcome: status, error }
+    if (!(await holdDelivery(storeOn(tx, consumer.schema), held))) return false
+    await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_HELD', error)
+    return true
+  })
+  if (!stored) return false
+  if (channels.held.hasSubscribers) channels.held.publish({ ...aboutRow(row), attempts, error })
+  consumer.log.error({ eventId, type: row.type, key: row.key, attempts, err: error }, 'held: waits for a person')
+  return true
+}
+
+/** Says what a person must see. */
+export function raise(consumer: Consumer, code: string, eventId: string, message: string): void {
+  consumer.log.error({ code, eventId }, message)
+  if (channels.alarm.hasSubscribers) channels.alarm.publish({ code, eventId, message })
+}
+
+/** Whether the sender of an event hears of it from this group: only from the one whose answer it awaits. */
+export function signalsTo(consumer: Consumer, row: NewDelivery): boolean {
+  if (!consumer.isOwn || row.replyTo === null) return false
+  const awaits = consumer.registry.find(consumer.name, row.type)?.contract.awaits
+  return awaits === undefined || awaits.from === consumer.host.outbox.source
+}
+
+/** The type of this service's own event that a delivery answers, if it does. */
+export function answeredBy(consumer: Consumer, row: NewDelivery): string | undefined {
+  if (!consumer.isOwn || row.causationId === null) return undefined
+  const type = consumer.registry.find(consumer.name, row.type)?.contract.answers?.type
+  return type !== undefined && consumer.host.outbox.sends(type) ? type : undefined
+}
+
+/** Parks the request that an answer belongs to, with a link to the answer. Of other deliveries: nothing. */
+export async function parkAnswered(
+  consumer: Consumer,
+  db: Db,
+  row: NewDelivery,
+  reason: 'ANSWER_REFUSED' | 'ANSWER_HELD',
+  { message, code }: DeliveryError
+): Promise<void> {
+  if (answeredBy(consumer, row) === undefined || row.causationId === null || ALARMS.has(code ?? '')) return
+  const what = reason === 'ANSWER_REFUSED' ? 'was refused' : 'is held'
+  await parkEvent(db, {
+    id: row.causationId,
+    from: row.source,
+    reason,
+    error: `its answer ${row.eventId} ${what} here: ${message}`,
+    confirmedBy: row.eventId
+  })
+}

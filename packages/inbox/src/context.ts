@@ -1,0 +1,102 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { EventEnvelope } from '@steadfast/events'
+import type { NewDelivery, Replay } from '@steadfast/store'
+import type { FastifyInstance } from 'fastify'
+import type { Consumer } from './consumer.ts'
+import type { DeliveryTransaction } from './host.ts'
+import type { Handler } from './registry.ts'
+
+/** The event at hand, as a handler sees it: `request.event`. */
+export interface DeliveredEvent extends EventEnvelope {
+  /** The data exactly as they came. */
+  readonly raw: string
+  /** When the log took the message. */
+  deliveredAt: Date
+  topic: string
+  /** Where it stands in the log. */
+  position: string
+}
+
+/** What is on its way to a handler: fresh from the transport, or out of the inbox again. */
+export interface Item {
+  row: NewDelivery
+  raw: Buffer
+  data: unknown
+  deliveredAt: Date
+  handler: Handler
+  /** A row of the inbox that was set aside, with its count of attempts. */
+  stored?: { attempts: number }
+}
+
+/** One run of a delivery through its route, from `inject` to the outcome. */
+export interface DeliveryContext {
+  consumer: Consumer
+  item: Item
+  /** The constraint has let it in: it lets nothing else in. */
+  routed: boolean
+  /** How far it came: hooks and schema · the inbox's own statements · the handler. */
+  stage: 'before' | 'inbox' | 'handler'
+  tx?: DeliveryTransaction
+  /** What ended without the handler: see `run-handler.ts`. */
+  ended?: 'duplicate' | 'blocked' | 'lost' | 'skipped' | undefined
+  /** The first error that Fastify saw. */
+  error?: unknown
+  status?: number
+  replay?: Replay
+  event?: DeliveredEvent
+}
+
+export const deliveries = new AsyncLocalStorage<DeliveryContext>()
+
+const NAME = 'steadfastDelivery'
+const kContext = Symbol('steadfast.delivery')
+
+/** The delivery that a raw request carries; hooks that lose their asynchronous context do not lose it. */
+export const contextOf = (raw: object) => (raw as { [kContext]?: DeliveryContext })[kContext]
+
+/** The event of a delivery's request. */
+export function eventOf(raw: object): DeliveredEvent | undefined {
+  const context = contextOf(raw)
+  if (context === undefined) return undefined
+  context.event ??= makeEvent(context)
+  return context.event
+}
+
+function makeEvent({ item, replay }: DeliveryContext): DeliveredEvent {
+  const { row, raw, deliveredAt } = item
+  return {
+    ...row.envelope,
+    replay: row.envelope.replay || replay !== undefined,
+    get raw() {
+      return raw.toString('utf8')
+    },
+    deliveredAt,
+    topic: row.topic,
+    position: row.position
+  }
+}
+
+/** The constraint of delivery routes: met only by the one request that the inbox itself has just injected. */
+export const deliveryConstraint = { [NAME]: 'inbox' }
+
+export function addDeliveryConstraint(fastify: FastifyInstance): void {
+  if (fastify.hasConstraintStrategy(NAME)) return
+  fastify.addConstraintStrategy({
+    name: NAME,
+    storage() {
+      const stores = new Map<unknown, unknown>()
+      return {
+        get: (key: unknown) => (stores.get(key) ?? null) as never,
+        set: (key: unknown, store: unknown) => void stores.set(key, store)
+      }
+    },
+    validate: () => true,
+    deriveConstraint(request: { [kContext]?: DeliveryContext }) {
+      const context = deliveries.getStore()
+      if (context === undefined || context.routed) return undefined
+      context.routed = true
+      request[kContext] = context
+      return 'inbox'
+    }
+  } as Parameters<FastifyInstance['addConstraintStrategy']>[0])
+}

@@ -1,0 +1,25 @@
+import { type Db, replayAnswers, type StoredDelivery } from '@steadfast/store'
+import { parkAnswered, signalsTo } from './conclude.ts'
+import type { Consumer } from './consumer.ts'
+import type { DeliveryTransaction } from './host.ts'
+import { inProgressSignal } from './signals.ts'
+
+/**
+ * What a duplicate is good for: its sender has not heard, so it hears again. The stored answer goes out under its own
+ * id; where there is none yet, the sender learns that the event is at work. Nothing else is sent again.
+ */
+export async function answerDuplicate(
+  consumer: Consumer,
+  db: Db,
+  tx: Pick<DeliveryTransaction, 'write'>,
+  known: StoredDelivery
+): Promise<void> {
+  const { state, eventId, error } = known
+  if (state === 'DONE' || state === 'REFUSED') {
+    const { answers } = await replayAnswers(db, eventId, state)
+    if (state === 'REFUSED' && error) await parkAnswered(consumer, db, known, 'ANSWER_REFUSED', error)
+    if (answers > 0 || state === 'REFUSED') return
+  } else if (state === 'HELD' && error) await parkAnswered(consumer, db, known, 'ANSWER_HELD', error)
+  const signal = signalsTo(consumer, known) ? inProgressSignal(known, consumer.host.outbox.source) : undefined
+  if (signal !== undefined) await tx.write(signal)
+}

@@ -1,0 +1,48 @@
+import { createError } from '@fastify/error'
+
+/** `fastify.transport` or `fastify.outbox` is absent: register them before the inbox. */
+export const MissingPlugin = createError(
+  'SF_INBOX_PLUGIN_MISSING',
+  '@steadfast/inbox needs `fastify.%s`: register %s before it',
+  500
+)
+/** A second handler for the same group and type. */
+export const DuplicateHandler = createError(
+  'SF_INBOX_DUPLICATE_HANDLER',
+  'Group "%s" has a handler for %s already',
+  500
+)
+/** A group name that cannot stand in a route and in a broker. */
+export const InvalidGroup = createError('SF_INBOX_GROUP_INVALID', 'Not a name for a consumer group: %s', 500, TypeError)
+/** Bytes that are no event: kept as they came, REFUSED. */
+export const Undecodable = createError('SF_INBOX_UNDECODABLE', 'Not an event: %s', 400)
+/** An event of a type that no handler and no `ignoreEvents` declares: kept as it came, REFUSED. */
+export const UnknownType = createError(
+  'SF_INBOX_UNKNOWN_TYPE',
+  'No handler of this service takes %s, and none ignores it',
+  404
+)
+/** A second, different answer to an event that another one has confirmed. Alarm; the handler does not run. */
+export const ConflictingAnswer = createError(
+  'SF_INBOX_CONFLICTING_ANSWER',
+  'Event %s is confirmed by another answer already',
+  409
+)
+/** An answer to an event that an operator has resolved. Alarm; the handler does not run. */
+export const LateAnswer = createError('SF_INBOX_LATE_ANSWER', 'Event %s was resolved before its answer came', 409)
+/** An answer to an event that this service does not know. Alarm; the handler does not run. */
+export const OrphanAnswer = createError('SF_INBOX_ORPHAN_ANSWER', 'No event %s in this outbox', 409)
+/** The answered event changed hands while the handler ran; the delivery runs again. */
+export const AnswerRaced = createError('SF_INBOX_ANSWER_RACED', 'Event %s changed while its answer was handled', 503)
+/** The handler answered below 400, but its transaction did not commit. A failure. */
+export const NotCommitted = createError(
+  'SF_INBOX_NOT_COMMITTED',
+  'The handler answered %d, but nothing was committed',
+  500
+)
+/** The handler answered 3xx, which says nothing about an event. A failure. */
+export const NoRedirect = createError('SF_INBOX_REDIRECTED', 'A handler of events cannot answer %d', 500)
+/** The handler took the reply away (`hijack`) or never gave one. A failure. */
+export const NoAnswer = createError('SF_INBOX_NO_ANSWER', 'The handler gave no answer within %d ms', 500)
+/** Data that do not fit the contract of their type: a verdict, REFUSED. */
+export const DataRefused = createError('SF_INBOX_DATA_REFUSED', 'Data of %s refused by its contract: %s', 400)

@@ -1,0 +1,184 @@
+import { setMaxListeners } from 'node:events'
+import type {} from '@fastify/postgres'
+import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Consumer, createConsumer, startConsumer, stopConsumer, tickConsumer, topicsOf } from './consumer.ts'
+import { addDeliveryConstraint, type DeliveredEvent, eventOf } from './context.ts'
+import { MissingPlugin } from './errors.ts'
+import type { Host } from './host.ts'
+import { createLimit } from './key-chains.ts'
+import { createOnEvent, type EventHandler, type EventRequest, type OnEvent } from './on-event.ts'
+import { type HandlerOptions, type InboxOptions, parseInboxOptions, type RetryOptions } from './options.ts'
+import { createRegistry } from './registry.ts'
+import { inProgressSignal } from './signals.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    inbox: Inbox
+    onEvent: OnEvent
+    /** Declares types of a topic that no handler wants, or all that no handler takes: they pass by, unstored. */
+    ignoreEvents(topic: string, types: readonly string[] | '*'): FastifyInstance
+  }
+  interface FastifyRequest {
+    /** The event at hand; absent where the request is no delivery. */
+    readonly event?: DeliveredEvent
+  }
+}
+
+/** What the plugin decorates the server with. */
+export interface Inbox {
+  /** The service's own consumer group. */
+  readonly group: string
+  /**
+   * Tells the sender of an event that its work goes on: extends its deadline, uncounted. Helps until the event's
+   * `give_up_at`.
+   *
+   * @returns false when the event is unknown here, or its sender awaits nothing
+   */
+  progress(eventId: string): Promise<boolean>
+  /** Whether all groups take deliveries. */
+  health(): { ready: boolean; reason?: string }
+  /** Messages that are not done yet, over all groups. */
+  lag(): Promise<bigint>
+  /** Runs what is due: retries, blocked deliveries, replays. The plugin's own timer does the same. Returns how many came to an end. */
+  tick(): Promise<number>
+}
+
+/** How `/testing` reaches the groups. */
+export const kConsumers = Symbol('steadfast.consumers')
+
+async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<void> {
+  const options = parseInboxOptions(given)
+  const host = requireHost(fastify)
+  const group = options.group ?? host.outbox.source
+  const schema = options.schema ?? host.outbox.schema
+  const registry = createRegistry()
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
+  const parse = fastify.getDefaultJsonParser('error', 'error')
+  const runtime = {
+    fastify,
+    host,
+    options,
+    schema,
+    group,
+    registry,
+    limit: createLimit(options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)),
+    parseJson: (text: string) => parseWith(parse, text),
+    closing: closing.signal
+  }
+  const consumers = new Map<string, Consumer>([[group, createConsumer(runtime, group)]])
+  const all = () => [...consumers.values()]
+
+  addDeliveryConstraint(fastify)
+  fastify.decorateRequest('event', {
+    getter() {
+      return eventOf(this.raw)
+    }
+  })
+  fastify.decorate('onEvent', createOnEvent(registry, options, group))
+  fastify.decorate('ignoreEvents', function ignoreEvents(topic, types) {
+    registry.ignore(topic, types)
+    return this
+  })
+  let ticking: Promise<number> | undefined
+  const tick = () => {
+    ticking ??= Promise.all(all().map(tickConsumer))
+      .then(ended => ended.reduce((a, b) => a + b, 0))
+      .finally(() => {
+        ticking = undefined
+      })
+    return ticking
+  }
+  const decoration: Inbox = {
+    group,
+    health() {
+      for (const { name, gate } of all()) {
+        const reason = gate.reason()
+        if (reason !== undefined) return { ready: false, reason: `group "${name}" is paused: ${reason}` }
+      }
+      return all().some(({ subscription }) => subscription) || registry.groups().length === 0
+        ? { ready: true }
+        : { ready: false, reason: 'not subscribed yet' }
+    },
+    async lag() {
+      const lags = await Promise.all(all().map(({ subscription }) => subscription?.lag() ?? 0n))
+      return lags.reduce((a, b) => a + b, 0n)
+    },
+    async progress(eventId) {
+      const row = await getDelivery(storeOn(host.pg.pool, schema), group, eventId)
+      const signal = row && inProgressSignal(row, host.outbox.source)
+      if (signal === undefined) return false
+      await host.outbox.transaction(tx => tx.write(signal))
+      return true
+    },
+    tick
+  }
+  fastify.decorate('inbox', Object.assign(decoration, { [kConsumers]: consumers }))
+
+  let timer: NodeJS.Timeout | undefined
+  const poll = () => {
+    if (closing.signal.aborted) return
+    tick()
+      .catch(err => {
+        if (!closing.signal.aborted) fastify.log.error({ err }, 'looking for due deliveries failed')
+      })
+      .finally(() => {
+        if (!closing.signal.aborted) timer = setTimeout(poll, options.retryPollMs)
+      })
+  }
+  fastify.addHook('onReady', async () => {
+    await requireSchema(host.pg.pool, schema)
+    for (const name of registry.groups()) if (!consumers.has(name)) consumers.set(name, createConsumer(runtime, name))
+    if (options.ensureTopics) await ensureTopics(host, all(), options.ensureTopics.partitions)
+    for (const consumer of all()) await startConsumer(consumer)
+    if (options.retryPollMs > 0) timer = setTimeout(poll, options.retryPollMs)
+  })
+  fastify.addHook('preClose', async () => {
+    closing.abort()
+    clearTimeout(timer)
+    await Promise.all(all().map(consumer => stopConsumer(consumer, options.closeDeadlineMs)))
+    await ticking?.catch(() => {})
+  })
+}
+
+function requireHost(fastify: FastifyInstance): Host {
+  const host = fastify as unknown as Host
+  if (host.outbox === undefined) throw new MissingPlugin('outbox', '@steadfast/outbox')
+  if (host.transport === undefined)
+    throw new MissingPlugin('transport', 'a transport, e.g. @steadfast/transport-postgres,')
+  return host
+}
+
+async function ensureTopics(host: Host, consumers: Consumer[], partitions: number): Promise<void> {
+  const sent = [...host.outbox.contracts.values()].map(contract => contract.topic)
+  const names = new Set([...consumers.flatMap(topicsOf), ...sent])
+  await host.transport.ensureTopics([...names].map(name => ({ name, partitions })))
+}
+
+/** Fastify's own parser, which refuses `__proto__`; synchronous, although it answers by callback. */
+function parseWith(parse: ReturnType<FastifyInstance['getDefaultJsonParser']>, text: string): unknown {
+  let failure: Error | null | undefined
+  let data: unknown
+  ;(parse as (request: unknown, body: string, done: (error: Error | null, body?: unknown) => void) => void)(
+    undefined,
+    text,
+    (error, body) => {
+      failure = error
+      data = body
+    }
+  )
+  if (failure) throw failure
+  return data
+}
+
+export * as errors from './errors.ts'
+export type { DeliveredEvent, EventHandler, EventRequest, HandlerOptions, InboxOptions, OnEvent, RetryOptions }
+
+export const steadfastInbox = fp(inbox, {
+  fastify: '5.x',
+  name: '@steadfast/inbox',
+  dependencies: ['@fastify/postgres', '@steadfast/outbox']
+})
+export default steadfastInbox

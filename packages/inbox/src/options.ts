@@ -1,0 +1,126 @@
+import { parseOptions } from '@steadfast/events'
+import { type Static, Type } from 'typebox'
+import { InvalidGroup } from './errors.ts'
+
+const ms = (what: string, fallback: number) => Type.Integer({ minimum: 0, default: fallback, description: what })
+
+const RetrySchema = Type.Object({
+  quickRetries: Type.Integer({ minimum: 0, default: 3 }),
+  quickRetryDelayMs: ms('before the first quick retry; doubles', 100),
+  delaysMs: Type.Array(Type.Integer({ minimum: 0 }), { default: [5_000, 30_000, 120_000, 600_000, 3_600_000] })
+})
+
+/** How a handler's failures are retried. */
+export interface RetryOptions {
+  /** Retries at once, in memory, while the key waits. Default 3. */
+  quickRetries: number
+  /** Before the first quick retry, in ms; doubles with each. Default 100. */
+  quickRetryDelayMs: number
+  /** After the quick retries the delivery is set aside and retried after these delays, in ms; then it is held. Default 5 s, 30 s, 2 min, 10 min, 1 h. */
+  delaysMs: number[]
+}
+
+const HandlerSchema = Type.Object({
+  group: Type.Optional(Type.String()),
+  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({})),
+  onExhausted: Type.Optional(Type.Union([Type.Literal('hold'), Type.Literal('refuse')])),
+  timeoutMs: Type.Optional(Type.Integer({ minimum: 1 })),
+  lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 }))
+})
+
+const InboxSchema = Type.Object({
+  group: Type.Optional(Type.String()),
+  schema: Type.Optional(Type.String()),
+  maxInFlight: Type.Integer({ minimum: 1, default: 100 }),
+  concurrency: Type.Optional(Type.Integer({ minimum: 1 })),
+  timeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
+  lockTimeoutMs: Type.Integer({ minimum: 1, default: 5_000 }),
+  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({})),
+  onExhausted: Type.Union([Type.Literal('hold'), Type.Literal('refuse')], { default: 'hold' }),
+  retryPollMs: ms('between two looks for what is due', 1_000),
+  pauseAfterKeys: Type.Integer({ minimum: 1, default: 10 }),
+  pauseMs: Type.Integer({ minimum: 1, default: 1_000 }),
+  pauseMaxMs: Type.Integer({ minimum: 1, default: 30_000 }),
+  closeDeadlineMs: ms('for deliveries at work when the server closes', 10_000),
+  ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
+})
+
+/** Options of the plugin. */
+export interface InboxOptions {
+  /** The consumer group, and the `consumer` of its rows. Default: the outbox's `source`. */
+  group?: string
+  /** Schema of Steadfast's tables. Default: the outbox's. */
+  schema?: string
+  /** Deliveries that a subscription hands out and that are not done, at most. Default 100. */
+  maxInFlight?: number
+  /** Handlers that run at a time, in all groups; each holds a connection. Default: the pool's `max` less 2, at least 1. */
+  concurrency?: number
+  /** How long a handler may take, in ms. Default 30 s. */
+  timeoutMs?: number
+  /** How long a handler's statements may wait for a lock, in ms. Default 5 s. */
+  lockTimeoutMs?: number
+  /** Retries of failed handlers. */
+  retry?: Partial<RetryOptions>
+  /** What happens when the retries are exhausted: `hold` the key for a person (default), or `refuse` the event and go on. */
+  onExhausted?: 'hold' | 'refuse'
+  /** Between two looks for retries and replays that are due, in ms; 0: only `tick()`. Default 1 s. */
+  retryPollMs?: number
+  /** So many keys in a row failed without a success between: the world is wrong, the group pauses. Default 10. */
+  pauseAfterKeys?: number
+  /** The first pause before a probe, in ms; doubles up to `pauseMaxMs`. Default 1 s. */
+  pauseMs?: number
+  /** Default 30 s. */
+  pauseMaxMs?: number
+  /** How long the closing server waits for deliveries at work, in ms. Default 10 s. */
+  closeDeadlineMs?: number
+  /** Creates missing topics when the server starts. Default: off, topics are the broker's owner's. */
+  ensureTopics?: { partitions: number }
+}
+
+/** Options of one handler; what is absent is taken from the plugin's. */
+export interface HandlerOptions {
+  /** Another consumer group than the service's own, e.g. for a projection. It confirms nothing and sends no signals. */
+  group?: string
+  retry?: Partial<RetryOptions>
+  onExhausted?: 'hold' | 'refuse'
+  timeoutMs?: number
+  lockTimeoutMs?: number
+}
+
+/** The plugin's options with all defaults. */
+export type ParsedOptions = Omit<Static<typeof InboxSchema>, 'retry'> & { retry: RetryOptions }
+
+/** A handler's options, filled up from the plugin's. */
+export interface ParsedHandlerOptions {
+  group: string
+  retry: RetryOptions
+  onExhausted: 'hold' | 'refuse'
+  timeoutMs: number
+  lockTimeoutMs: number
+}
+
+/** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID */
+export function parseInboxOptions(given: unknown): ParsedOptions {
+  const options = parseOptions('@steadfast/inbox', InboxSchema, given)
+  const retry = parseOptions('@steadfast/inbox, retry', RetrySchema, options.retry)
+  if (options.group !== undefined) checkGroup(options.group)
+  return { ...options, retry }
+}
+
+/** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID */
+export function parseHandlerOptions(given: unknown, plugin: ParsedOptions, group: string): ParsedHandlerOptions {
+  const { retry, ...options } = parseOptions('onEvent', HandlerSchema, given)
+  return {
+    group: checkGroup(options.group ?? group),
+    retry: retry ? parseOptions('onEvent, retry', RetrySchema, { ...plugin.retry, ...retry }) : plugin.retry,
+    onExhausted: options.onExhausted ?? plugin.onExhausted,
+    timeoutMs: options.timeoutMs ?? plugin.timeoutMs,
+    lockTimeoutMs: options.lockTimeoutMs ?? plugin.lockTimeoutMs
+  }
+}
+
+/** @throws SF_INBOX_GROUP_INVALID */
+export function checkGroup(group: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(group)) throw new InvalidGroup(group)
+  return group
+}

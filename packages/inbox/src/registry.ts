@@ -1,0 +1,54 @@
+import type { EventContract } from '@steadfast/events'
+import type { FastifyInstance } from 'fastify'
+import { DuplicateHandler } from './errors.ts'
+import type { ParsedHandlerOptions } from './options.ts'
+
+/** A handler as it was declared. */
+export interface Handler {
+  // biome-ignore lint/suspicious/noExplicitAny: contracts are invariant in their data; any of them fits here
+  contract: EventContract<any, string>
+  options: ParsedHandlerOptions
+  /** Where its route is, prefix included. */
+  url: string
+  /** The instance it was declared on. */
+  instance: FastifyInstance
+}
+
+/** What the handlers and `ignoreEvents` of a service declare. */
+export interface Registry {
+  add(handler: Handler): void
+  ignore(topic: string, types: readonly string[] | '*'): void
+  find(group: string, type: string): Handler | undefined
+  /** Whether a group need not be asked: the type is ignored on the topic, or another group's. */
+  ignores(topic: string, type: string): boolean
+  groups(): string[]
+  topics(group: string): string[]
+}
+
+export function createRegistry(): Registry {
+  const handlers = new Map<string, Map<string, Handler>>()
+  const ignored = new Map<string, Set<string> | '*'>()
+  return {
+    add(handler) {
+      const { group } = handler.options
+      const { type } = handler.contract
+      const ofGroup = handlers.get(group) ?? new Map<string, Handler>()
+      handlers.set(group, ofGroup)
+      if (ofGroup.has(type)) throw new DuplicateHandler(group, type)
+      ofGroup.set(type, handler)
+    },
+    ignore(topic, types) {
+      const before = ignored.get(topic)
+      if (types === '*' || before === '*') ignored.set(topic, '*')
+      else ignored.set(topic, new Set([...(before ?? []), ...types]))
+    },
+    find: (group, type) => handlers.get(group)?.get(type),
+    ignores(topic, type) {
+      const types = ignored.get(topic)
+      if (types === '*' || types?.has(type)) return true
+      return [...handlers.values()].some(ofGroup => ofGroup.has(type))
+    },
+    groups: () => [...handlers.keys()],
+    topics: group => [...new Set([...(handlers.get(group)?.values() ?? [])].map(h => h.contract.topic))]
+  }
+}

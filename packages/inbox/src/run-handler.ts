@@ -1,0 +1,134 @@
+import {
+  checkAnswer,
+  claimReplay,
+  claimRetry,
+  confirmEvent,
+  type Db,
+  findCaused,
+  finishDelivery,
+  getDelivery,
+  receiveDelivery,
+  setAside,
+  storeOn
+} from '@steadfast/store'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { aboutRow, channels } from './channels.ts'
+import { answeredBy, signalsTo } from './conclude.ts'
+import type { DeliveryContext } from './context.ts'
+import { answerDuplicate } from './duplicate.ts'
+import { AnswerRaced, ConflictingAnswer, LateAnswer, NoRedirect, OrphanAnswer } from './errors.ts'
+import type { DeliveryTransaction } from './host.ts'
+import { receiptSignal } from './signals.ts'
+
+type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** Runs in the route of a delivery: takes the delivery in the request's transaction, then lets the handler do its work. */
+export async function runHandler(
+  context: DeliveryContext,
+  server: FastifyInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  handler: UserHandler
+): Promise<unknown> {
+  const tx = (request as unknown as { tx: DeliveryTransaction }).tx
+  const db = storeOn(tx, context.consumer.schema)
+  context.tx = tx
+  context.stage = 'inbox'
+  context.ended = await take(context, db, tx)
+  if (context.ended !== undefined) return reply.code(200).send()
+  await fitAnswer(context, db, tx)
+  if (context.ended !== undefined) return reply.code(200).send()
+  prepareCommit(context, db, tx)
+  context.stage = 'handler'
+  return await callHandler(server, request, reply, handler)
+}
+
+/** A handler that sends without returning the reply is waited for as well. */
+async function callHandler(
+  server: FastifyInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  handler: UserHandler
+) {
+  let sent = false
+  const { send } = reply
+  reply.send = function sendOnce(this: FastifyReply, payload) {
+    sent = true
+    return send.call(this, payload)
+  } as typeof send
+  const returned = handler.call(server, request, reply)
+  const isAsync = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
+  const value = await returned
+  return value === undefined && (sent || !isAsync) ? reply : value
+}
+
+/** Makes the delivery this transaction's. What is returned ends it without the handler. */
+async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<DeliveryContext['ended']> {
+  const { row, stored, raw, handler } = context.item
+  const { consumer, eventId } = row
+  const { lockTimeoutMs } = handler.options
+  if (stored) return (await claimRetry(db, { consumer, eventId, lockTimeoutMs })) ? undefined : 'lost'
+  if (await receiveDelivery(db, row, lockTimeoutMs)) return undefined
+  const known = await getDelivery(db, consumer, eventId)
+  if (known === undefined) return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
+  const replay = context.consumer.replays.match(context.item)
+  if (replay === undefined) {
+    await answerDuplicate(context.consumer, db, tx, known)
+    return 'duplicate'
+  }
+  if (replay === 'reread' || known.state !== 'DONE') return 'skipped'
+  if (!(await claimReplay(db, { consumer, eventId, replayId: replay.id }))) return 'skipped'
+  context.replay = replay
+  await keepIds(db, tx, eventId)
+  if (replay.resendAnswers) await answerDuplicate(context.consumer, db, tx, known)
+  return undefined
+}
+
+/** In a replay: the nth event of a type is the nth one that was sent then. It keeps its id and is not written again. */
+async function keepIds(db: Db, tx: DeliveryTransaction, eventId: string): Promise<void> {
+  const sent = await findCaused(db, eventId)
+  tx.intercept(event => {
+    const at = sent.findIndex(({ type }) => type === event.type)
+    const [before] = at === -1 ? [] : sent.splice(at, 1)
+    if (before === undefined) return event
+    event.id = before.id
+    return undefined
+  })
+}
+
+/** An answer confirms the event it names, if that still waits for one. */
+async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<void> {
+  const { row } = context.item
+  const answersType = answeredBy(context.consumer, row)
+  const { causationId, eventId: answerId, source } = row
+  if (context.replay || answersType === undefined || causationId === null) return
+  const answer = { causationId, answerId, source, answersType }
+  const fit = await checkAnswer(db, answer)
+  if (fit === 'conflict') throw new ConflictingAnswer(causationId)
+  if (fit === 'late') throw new LateAnswer(causationId)
+  if (fit === 'unknown') throw new OrphanAnswer(causationId)
+  // Confirmed by this very answer, whose row retention has removed: handled before.
+  if (fit === 'same') context.ended = 'duplicate'
+  if (fit !== 'open') return
+  tx.beforeCommit(async () => {
+    if ((await confirmEvent(db, answer)) === 'unchanged') throw new AnswerRaced(causationId)
+  })
+}
+
+/** What belongs to the handler's transaction: the status, the receipt, and whose effects its events are. */
+function prepareCommit(context: DeliveryContext, db: Db, tx: DeliveryTransaction): void {
+  const { row, handler } = context.item
+  const { headers } = row.envelope
+  const { eventId } = row
+  tx.causedBy({ eventId, eventType: row.type, correlationId: row.correlationId ?? undefined, headers })
+  const receipt = handler.contract.awaits?.receipt === true && !context.replay && signalsTo(context.consumer, row)
+  tx.beforeCommit(async answer => {
+    const status = (answer as { statusCode?: number } | undefined)?.statusCode ?? 200
+    if (status >= 300) throw new NoRedirect(status)
+    context.status = status
+    if (status !== 200 && !context.replay) await finishDelivery(db, row.consumer, eventId, status)
+    const signal = receipt ? receiptSignal(row, context.consumer.host.outbox.source) : undefined
+    if (signal !== undefined) await tx.write(signal)
+    if (channels.beforeCommit.hasSubscribers) channels.beforeCommit.publish(aboutRow(row))
+  })
+}
