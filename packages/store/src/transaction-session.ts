@@ -139,6 +139,8 @@ export async function attempt<T>(session: Session, step: () => Promise<T>): Prom
   } catch (error) {
     session.error ??= error
     if (sqlStateOf(error) === undefined) session.unsent ??= error
+    // The rollback did not wait for this statement: its connection was closed under it.
+    if (session.abandoned) throw Object.assign(new TransactionClosed(), { cause: error })
     throw asTransactionError(error, session.client?.lost)
   }
 }
