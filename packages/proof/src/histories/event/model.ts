@@ -1,0 +1,274 @@
+import type { Time } from '../differences.ts'
+
+/** What of an event the state machine moves, by the names of the columns. */
+export interface Moving {
+  status: 'NEW' | 'PUBLISHED' | 'CONFIRMED' | 'PARKED' | 'RESOLVED'
+  due: boolean
+  replay: boolean
+  count: number
+  deadline: Time
+  give_up_at: Time
+  published_at: Time
+  last_sent_at: Time
+  confirmed_at: Time
+  confirmed_by: string | null
+  park_reason: string | null
+  updated_at: Time
+}
+
+/** One event as the model knows it: nothing of SQL. */
+export interface ModelEvent {
+  id: string
+  /** When it was written, in order. */
+  order: number
+  /** The database's number of it, taken over from the row. */
+  seq: string
+  type: string
+  key: string
+  lane: number
+  bytes: number
+  awaitsFrom: string | null
+  isAnswer: boolean
+  causationId: string | null
+  maxSends: number
+  confirmWithinMs: number
+  backoff: number
+  row: Moving
+}
+
+export interface EventModel {
+  /** By order. */
+  events: ModelEvent[]
+  /** Actor, action and event of each row of the audit. */
+  audit: string[]
+  nextOrder: number
+  /** Written in a transaction that is still open. */
+  pending: ModelEvent[]
+}
+
+/** Virtual time for the verbs that are told it, and bounds of the real time for those that ask the database's clock. */
+export interface Clock {
+  now: number
+  real: { from: number; to: number }
+}
+
+/** A row as a relay read it. */
+export interface Fetched {
+  id: string
+  count: number
+}
+
+export const emptyModel = (): EventModel => ({ events: [], audit: [], nextOrder: 0, pending: [] })
+
+export const find = (model: EventModel, id: string): ModelEvent | undefined => model.events.find(e => e.id === id)
+
+const number = (time: Time): number => (typeof time === 'number' ? time : Number.NaN)
+
+/** Rows become visible at COMMIT. */
+export function appear(model: EventModel, events: ModelEvent[]): void {
+  model.events = [...model.events, ...events].sort((a, b) => a.order - b.order)
+}
+
+export interface DueQuery {
+  lanes: readonly number[]
+  excludeSeqs: readonly string[]
+  excludeKeys: readonly string[]
+  limit: number
+  maxBytes: number
+}
+
+/** What is due, in the order it was written, nothing skipped. */
+export function fetchDue(model: EventModel, query: DueQuery): ModelEvent[] {
+  const due = model.events
+    .filter(e => e.row.due && query.lanes.includes(e.lane) && !query.excludeSeqs.includes(e.seq))
+    .filter(e => !query.excludeKeys.includes(e.key))
+    .slice(0, query.limit)
+  let bytes = 0
+  const over = due.findIndex((e, i) => {
+    bytes += e.bytes
+    return i > 0 && bytes > query.maxBytes
+  })
+  return over === -1 ? due : due.slice(0, over)
+}
+
+/** The broker acknowledged a send that began when the row had this count. */
+export function mark(event: ModelEvent, read: Fetched, { now }: Clock): boolean {
+  const { row } = event
+  if (!row.due || row.count !== read.count) return false
+  if (event.awaitsFrom !== null && (row.status === 'NEW' || row.status === 'PUBLISHED')) {
+    const span = event.confirmWithinMs * event.backoff ** row.count
+    row.deadline = { from: now + span * 0.9, to: now + span * 1.1 }
+  }
+  if (row.status === 'NEW') row.status = 'PUBLISHED'
+  else if (row.status === 'PARKED' && event.awaitsFrom === null) row.status = 'RESOLVED'
+  row.due = false
+  row.replay = false
+  row.count += 1
+  row.published_at ??= now
+  row.last_sent_at = now
+  row.updated_at = now
+  return true
+}
+
+/** The broker will never take it. */
+export function parkUnsendable(event: ModelEvent, read: Fetched, { real }: Clock): boolean {
+  const { row } = event
+  if (!row.due || row.count !== read.count) return false
+  row.due = false
+  row.replay = false
+  if (row.status === 'NEW' || row.status === 'PUBLISHED') {
+    row.status = 'PARKED'
+    row.park_reason = 'REFUSED_BY_BROKER'
+  }
+  row.updated_at = real
+  return true
+}
+
+export interface AnswerOf {
+  answerId: string
+  source: string
+  answersType: string | null
+}
+
+const isAwaited = (event: ModelEvent, answer: AnswerOf) =>
+  event.awaitsFrom === answer.source && (answer.answersType === null || answer.answersType === event.type)
+
+/** What an answer finds. */
+export function check(event: ModelEvent | undefined, answer: AnswerOf): string {
+  if (event === undefined) return 'unknown'
+  if (!isAwaited(event, answer)) return 'foreign'
+  if (event.row.status === 'CONFIRMED') return event.row.confirmed_by === answer.answerId ? 'same' : 'conflict'
+  return event.row.status === 'RESOLVED' ? 'late' : 'open'
+}
+
+/** The awaited answer has arrived; it may overtake the mark, and comes late to a parked event. */
+export function confirm(model: EventModel, id: string, answer: AnswerOf, { real }: Clock): string {
+  const event = find(model, id)
+  if (event === undefined || !isAwaited(event, answer)) return 'unchanged'
+  const { row } = event
+  if (row.status === 'CONFIRMED' || row.status === 'RESOLVED') return 'unchanged'
+  const parked = row.status === 'PARKED'
+  Object.assign(row, {
+    status: 'CONFIRMED',
+    confirmed_at: real,
+    confirmed_by: answer.answerId,
+    park_reason: null,
+    updated_at: real
+  })
+  if (parked) model.audit.push(`steadfast unpark ${id}`)
+  return parked ? 'unparked' : 'confirmed'
+}
+
+/** The consumer's verdict, or an answer that could not be handled. */
+export function parkByVerdict(
+  event: ModelEvent,
+  verdict: { from: string | undefined; reason: string; confirmedBy: string | undefined },
+  { real }: Clock
+): boolean {
+  const { row } = event
+  if (row.status !== 'NEW' && row.status !== 'PUBLISHED') return false
+  if (event.awaitsFrom === null || (verdict.from !== undefined && verdict.from !== event.awaitsFrom)) return false
+  Object.assign(row, { status: 'PARKED', park_reason: verdict.reason, updated_at: real })
+  row.confirmed_by = verdict.confirmedBy ?? row.confirmed_by
+  return true
+}
+
+/** The consumer works on it. */
+export function inProgress(event: ModelEvent, from: string, { now, real }: Clock): boolean {
+  const { row } = event
+  if (row.status !== 'PUBLISHED' || event.awaitsFrom !== from || now >= number(row.give_up_at)) return false
+  const span = event.confirmWithinMs * event.backoff ** Math.max(row.count - 1, 0)
+  const extended = row.deadline === null ? now + span : Math.max(number(row.deadline), now + span)
+  row.deadline = Math.min(number(row.give_up_at), extended)
+  row.updated_at = real
+  return true
+}
+
+/** One tick of a sweeper. `locked`: rows in another transaction's hands, which it passes over. */
+export function sweep(
+  model: EventModel,
+  { limit, budget, locked }: { limit: number; budget: number; locked: readonly string[] },
+  { now }: Clock
+): { resent: string[]; parked: string[] } {
+  const late = model.events
+    .filter(
+      ({ id, row }) =>
+        row.status === 'PUBLISHED' &&
+        !row.due &&
+        row.deadline !== null &&
+        number(row.deadline) <= now &&
+        !locked.includes(id)
+    )
+    .sort((a, b) => number(a.row.deadline) - number(b.row.deadline))
+    .slice(0, limit)
+  const outstanding = model.events.filter(({ row }) => row.due && row.count > 0 && !row.replay).length
+  const parked = late.filter(e => e.row.count >= e.maxSends)
+  const resent = late.filter(e => e.row.count < e.maxSends).slice(0, Math.max(0, budget - outstanding))
+  for (const { row } of parked) Object.assign(row, { status: 'PARKED', park_reason: 'UNCONFIRMED', updated_at: now })
+  for (const { row } of resent) Object.assign(row, { due: true, updated_at: now })
+  return { resent: resent.map(e => e.id).sort(), parked: parked.map(e => e.id).sort() }
+}
+
+/** A duplicate of the request has arrived at the consumer: its stored answers go out again. */
+export function replayAnswers(model: EventModel, causationId: string, of: 'DONE' | 'REFUSED', { real }: Clock): number {
+  const answers = model.events
+    .filter(e => e.isAnswer && e.causationId === causationId)
+    .filter(e => (e.type === 'steadfast.refused') === (of === 'REFUSED'))
+  for (const { row } of answers) {
+    if (row.due || row.status === 'NEW' || row.status === 'PARKED') continue
+    Object.assign(row, { due: true, replay: true, updated_at: real })
+  }
+  return answers.length
+}
+
+/** A person sends it again. */
+export function resend(model: EventModel, id: string, { real }: Clock): string {
+  const event = find(model, id)
+  if (event === undefined) return 'unknown'
+  const { row } = event
+  if (row.due || (row.status !== 'PUBLISHED' && row.status !== 'PARKED')) return 'unfit'
+  Object.assign(row, { due: true, updated_at: real })
+  model.audit.push(`ann resend ${id}`)
+  return 'resent'
+}
+
+/** A person closes it. */
+export function resolve(model: EventModel, id: string, { real }: Clock): boolean {
+  const event = find(model, id)
+  if (event?.row.status !== 'PARKED') return false
+  Object.assign(event.row, { status: 'RESOLVED', due: false, replay: false, updated_at: real })
+  model.audit.push(`ann resolve ${id}`)
+  return true
+}
+
+/** Whether nothing is left to do with it. */
+export function isFinished({ awaitsFrom, row }: ModelEvent): boolean {
+  if (row.due) return false
+  return row.status === 'CONFIRMED' || row.status === 'RESOLVED' || (row.status === 'PUBLISHED' && awaitsFrom === null)
+}
+
+export interface PurgeQuery {
+  olderThanMs: number
+  answersOlderThanMs: number
+  limit: number
+  after: string | null
+  locked: readonly string[]
+}
+
+const madeAt = (id: string): number => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
+
+/** One batch of retention: looks at so many ids, oldest first, and removes what is finished and old. */
+export function purge(model: EventModel, query: PurgeQuery, { now }: Clock): { purged: number; next: string | null } {
+  const [events, answers] = [now - query.olderThanMs, now - query.answersOlderThanMs]
+  const seen = model.events
+    .filter(
+      ({ id }) => madeAt(id) < Math.floor(Math.max(events, answers)) && (query.after === null || id > query.after)
+    )
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, query.limit)
+  const gone = seen.filter(
+    e => isFinished(e) && number(e.row.updated_at) < (e.isAnswer ? answers : events) && !query.locked.includes(e.id)
+  )
+  model.events = model.events.filter(e => !gone.includes(e))
+  return { purged: gone.length, next: seen.length === query.limit ? (seen.at(-1)?.id ?? null) : null }
+}

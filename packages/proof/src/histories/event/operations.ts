@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+
+/** An event to be written; `key` and `cause` are numbers of small pools. */
+export interface Draft {
+  kind: 'request' | 'fact' | 'answer' | 'refusal'
+  key: number
+  cause: number
+  maxSends: number
+  backoff: number
+  big: boolean
+}
+
+/** A step of a history that is one statement. `event` and `relay` count modulo what is there. */
+export type Statement =
+  | { op: 'write'; drafts: Draft[]; end: 'commit' | 'rollback' }
+  | {
+      op: 'fetch'
+      relay: number
+      lanes: 'all' | 'even' | 'odd'
+      limit: number
+      maxBytes: number
+      keepBatch: boolean
+      excludeKey: number | null
+    }
+  | { op: 'mark'; relay: number; count: number }
+  | { op: 'refusedByBroker'; relay: number }
+  | { op: 'check'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'any' }
+  | { op: 'confirm'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'any' }
+  | {
+      op: 'verdict'
+      event: number
+      from: 'right' | 'wrong' | 'any'
+      reason: 'REFUSED' | 'ANSWER_REFUSED' | 'ANSWER_HELD'
+      answer: number | null
+    }
+  | { op: 'progress'; event: number; from: 'right' | 'wrong' }
+  | { op: 'sweep'; limit: number; budget: number }
+  | { op: 'replayAnswers'; cause: number; of: 'DONE' | 'REFUSED' }
+  | { op: 'resend'; event: number }
+  | { op: 'resolve'; event: number }
+  | { op: 'purge'; olderThanMs: number; answersOlderThanMs: number; limit: number; after: number | null }
+
+/** A step of a history. */
+export type Operation =
+  | Statement
+  | { op: 'open'; drafts: Draft[] }
+  | { op: 'close'; end: 'commit' | 'rollback' }
+  | { op: 'lose'; relay: number; count: number }
+  | { op: 'advance'; to: 'before deadline' | 'deadline' | 'give up' | 'a little' | 'far'; event: number }
+  | { op: 'overlap'; first: Statement; second: Statement; end: 'commit' | 'rollback' }
+
+const one = <T extends string>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values)
+const event = fc.nat(7)
+const relay = fc.nat(1)
+const answer = fc.nat(1)
+const from = fc.oneof({ weight: 5, arbitrary: one('right') }, one('wrong'))
+const end = fc.oneof({ weight: 4, arbitrary: one('commit') }, one('rollback'))
+const upTo = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
+const maybe = <T>(arbitrary: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | null> =>
+  fc.option(arbitrary, { nil: null, freq })
+const op = <N extends string, T>(name: N, shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<{ op: N } & T> =>
+  fc.record({ op: fc.constant(name), ...shape } as never) as unknown as fc.Arbitrary<{ op: N } & T>
+
+const draft: fc.Arbitrary<Draft> = fc.record({
+  kind: fc.oneof(
+    { weight: 4, arbitrary: one('request') },
+    one('fact'),
+    { weight: 2, arbitrary: one('answer') },
+    one('refusal')
+  ),
+  key: fc.nat(2),
+  cause: fc.nat(1),
+  maxSends: upTo(3),
+  backoff: upTo(3),
+  big: fc.boolean()
+})
+const drafts = fc.array(draft, { minLength: 1, maxLength: 2 })
+const answerShape = { event, answer, from, type: fc.oneof({ weight: 4, arbitrary: one('right') }, one('wrong', 'any')) }
+
+const statements: [number, fc.Arbitrary<Statement>][] = [
+  [4, op('write', { drafts, end })],
+  [
+    6,
+    op('fetch', {
+      relay,
+      lanes: fc.oneof({ weight: 3, arbitrary: one('all') }, one('even', 'odd')),
+      limit: upTo(4),
+      maxBytes: fc.constantFrom(10_000, 10_000, 300),
+      keepBatch: fc.boolean(),
+      excludeKey: maybe(fc.nat(2), 4)
+    })
+  ],
+  [7, op('mark', { relay, count: upTo(4) })],
+  [1, op('refusedByBroker', { relay })],
+  [1, op('check', answerShape)],
+  [4, op('confirm', answerShape)],
+  [
+    2,
+    op('verdict', {
+      event,
+      from: one('right', 'right', 'wrong', 'any'),
+      reason: one('REFUSED', 'ANSWER_REFUSED', 'ANSWER_HELD'),
+      answer: maybe(answer)
+    })
+  ],
+  [2, op('progress', { event, from })],
+  [5, op('sweep', { limit: upTo(3), budget: fc.nat(3) })],
+  [3, op('replayAnswers', { cause: fc.nat(1), of: one('DONE', 'DONE', 'REFUSED') })],
+  [3, op('resend', { event })],
+  [2, op('resolve', { event })],
+  [
+    2,
+    op('purge', {
+      olderThanMs: fc.constantFrom(0, 5000, 30_000),
+      answersOlderThanMs: fc.constantFrom(0, 5000, 30_000),
+      limit: upTo(4),
+      after: maybe(event, 3)
+    })
+  ]
+]
+
+const statement: fc.Arbitrary<Statement> = fc.oneof(...statements.map(([weight, arbitrary]) => ({ weight, arbitrary })))
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 32, arbitrary: statement },
+  { weight: 1, arbitrary: op('open', { drafts }) },
+  { weight: 1, arbitrary: op('close', { end }) },
+  { weight: 1, arbitrary: op('lose', { relay, count: upTo(2) }) },
+  {
+    weight: 7,
+    arbitrary: op('advance', {
+      to: one('before deadline', 'deadline', 'deadline', 'give up', 'a little', 'far'),
+      event
+    })
+  },
+  { weight: 4, arbitrary: op('overlap', { first: statement, second: statement, end }) }
+)
+
+/** A history: it begins with something written, so that hardly a step is idle. */
+export const eventOperations: fc.Arbitrary<Operation[]> = fc
+  .tuple(op('write', { drafts, end: one('commit') }), fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }))
+  .map(([first, rest]) => [first, ...rest])
