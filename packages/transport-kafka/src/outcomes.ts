@@ -1,7 +1,7 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
 import type { FailureKind } from './classify-error.ts'
 import { KeyBlocked, MessageRefused, OutcomeUnknown, PublishUnavailable } from './errors.ts'
-import type { Entry } from './split-batch.ts'
+import type { Entry } from './record-batch.ts'
 
 /** What became of each message of a batch, so far. */
 export interface Outcomes {

@@ -1,13 +1,35 @@
-import type { ICustomPartitioner, Producer } from 'kafkajs'
+import kafkajs, { type Cluster, type Consumer } from 'kafkajs'
 import { type Client, createClient } from './client.ts'
 import { TransportClosed } from './errors.ts'
 import type { Logger, Settings } from './options.ts'
+import {
+  type PartitionBatch,
+  PRODUCE_VERSIONS,
+  type ProduceAnswer,
+  type ProduceRequest,
+  produceRequest,
+  readProduceAnswer
+} from './produce-request.ts'
 import { asError, settled, within } from './within.ts'
 
-/** A connected producer. */
+/** Connections to send Produce requests on. */
 export interface LiveProducer {
-  producer: Producer
+  /** Sends one request to the leader of these partitions, and returns the broker's answer for each. */
+  produce(leader: number, batches: readonly PartitionBatch[], onSending: () => void): Promise<Map<string, number>>
+  close(): Promise<void>
   client: Client
+}
+
+// What kafkajs has and does not declare; its version is pinned, and it has not changed since 2023.
+type OpenCluster = Cluster & { metadata(of: { topics: string[] }): Promise<unknown> }
+interface OpenBroker {
+  versions: Record<number, { minVersion: number; maxVersion: number }>
+  connectionPool: {
+    send(call: {
+      request: ProduceRequest
+      response: { decode(data: Buffer): Promise<ProduceAnswer>; parse(answer: ProduceAnswer): Promise<ProduceAnswer> }
+    }): Promise<ProduceAnswer>
+  }
 }
 
 /** Keeps one producer, and replaces it after a failure. */
@@ -24,15 +46,11 @@ export interface Producers {
 const FIRST_BACKOFF_MS = 100
 const LAST_BACKOFF_MS = 5000
 
-// The partition stands in each message: it was computed before, to split the batch.
-const asGiven: ICustomPartitioner =
-  () =>
-  ({ message }) =>
-    message.partition as number
-
 /**
- * Settings that avoid kafkajs' traps: not idempotent (with capped retries its sequence rewinds and a later batch is
- * acknowledged unwritten), no automatic topics, and no retries of its own, so that every outcome is told as it was.
+ * kafkajs' own producer answers for a whole request: one partition that refuses fails all, and it drops messages for a
+ * partition that its metadata lack. So only its connections are used (TCP, TLS, SASL, time-outs), by way of the cluster
+ * that it hands to partition assigners; requests and answers are this package's. Nothing is retried on this level, and
+ * there is no idempotence (with capped retries kafkajs' sequence rewinds), so every outcome is told as it was.
  */
 export function createProducers(settings: Settings, logger: Logger): Producers {
   let live: LiveProducer | undefined
@@ -44,20 +62,38 @@ export function createProducers(settings: Settings, logger: Logger): Producers {
 
   async function connect(): Promise<LiveProducer> {
     const client = createClient(settings, logger)
-    const producer = client.kafka.producer({
-      idempotent: false,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: asGiven,
-      retry: { retries: 0 }
-    })
+    const { consumer, cluster } = openCluster(client)
     try {
-      await within(producer.connect(), settings.connectionTimeoutMs + settings.requestTimeoutMs, 'connecting')
+      await within(consumer.connect(), settings.connectionTimeoutMs + settings.requestTimeoutMs, 'connecting')
     } catch (error) {
       client.destroy(asError(error))
       throw error
     }
-    return { producer, client }
+    return {
+      client,
+      close: () => consumer.disconnect(),
+      async produce(leader, batches, onSending) {
+        if (!cluster.getNodeIds().map(Number).includes(leader)) {
+          await cluster.metadata({ topics: batches.slice(0, 1).map(({ topic }) => topic) })
+        }
+        const { versions, connectionPool } = (await cluster.findBroker({
+          nodeId: String(leader)
+        })) as unknown as OpenBroker
+        const { minVersion = 0, maxVersion = 0 } = versions[0] ?? {}
+        const version = Math.min(maxVersion, PRODUCE_VERSIONS.max)
+        if (version < Math.max(minVersion, PRODUCE_VERSIONS.min)) {
+          throw Object.assign(new Error('the broker is too old or too new'), { type: 'UNSUPPORTED_VERSION' })
+        }
+        onSending()
+        // The broker gives up on its replicas, and says so, before this client gives up on the broker.
+        const request = produceRequest(batches, version, Math.ceil(settings.requestTimeoutMs * 0.8))
+        const response = {
+          decode: async (data: Buffer) => readProduceAnswer(data),
+          parse: async (answer: ProduceAnswer) => answer
+        }
+        return (await connectionPool.send({ request, response })).errorCodes
+      }
+    }
   }
 
   function get(): Promise<LiveProducer> {
@@ -108,8 +144,24 @@ export function createProducers(settings: Settings, logger: Logger): Producers {
       const last = live
       live = undefined
       if (!last) return
-      await settled(last.producer.disconnect(), deadlineMs)
+      await settled(last.close(), deadlineMs)
       last.client.destroy(new TransportClosed())
     }
   }
+}
+
+// A consumer that never runs: making it is the declared way to a cluster.
+function openCluster({ kafka }: Client): { consumer: Consumer; cluster: OpenCluster } {
+  let cluster: Cluster | undefined
+  const consumer = kafka.consumer({
+    groupId: 'unused',
+    allowAutoTopicCreation: false,
+    partitionAssigners: [
+      config => {
+        cluster = config.cluster
+        return kafkajs.PartitionAssigners.roundRobin(config)
+      }
+    ]
+  })
+  return { consumer, cluster: cluster as unknown as OpenCluster }
 }

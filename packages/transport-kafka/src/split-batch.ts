@@ -1,14 +1,7 @@
 import type { Outgoing } from '@steadfast/events'
-import type { Message } from 'kafkajs'
 import { partitionOf } from './murmur2.ts'
+import { BATCH_OVERHEAD, type Entry, maxRecordBytes } from './record-batch.ts'
 import type { TopicInfo } from './topic-info.ts'
-
-/** A message with its place in the caller's batch. */
-export interface Entry {
-  index: number
-  key: string
-  message: Message
-}
 
 /** What goes to one partition, cut into pieces that each fit into one record batch. They are sent one after the other. */
 export interface Lane {
@@ -20,22 +13,9 @@ export interface Lane {
   broken?: Error
 }
 
-const RECORD_BATCH_OVERHEAD = 61
-const RECORD_OVERHEAD = 31
-const HEADER_OVERHEAD = 10
-
-/** At most so many bytes the record takes in its batch. */
-export function recordBytes({ headers, value }: Outgoing, keyBytes: number): number {
-  let bytes = RECORD_OVERHEAD + keyBytes + value.length
-  for (const name in headers) {
-    bytes += HEADER_OVERHEAD + name.length * 3 + (headers[name]?.length ?? 0)
-  }
-  return bytes
-}
-
 /**
- * Splits messages by partition, in their order. kafkajs puts all messages of a partition into one record batch, whose
- * size the broker limits, hence the chunks; a record that is larger than the limit goes alone, for the broker to judge.
+ * Splits messages by partition, in their order. All messages of a partition travel in one record batch, whose size the
+ * broker limits, hence the chunks; a record that is larger than the limit goes alone, for the broker to judge.
  */
 export function splitBatch(batch: readonly Outgoing[], infoOf: (topic: string) => TopicInfo | undefined): Lane[] {
   const lanes: Lane[] = []
@@ -55,17 +35,16 @@ export function splitBatch(batch: readonly Outgoing[], infoOf: (topic: string) =
     if (!lane) {
       lane = { topic: outgoing.topic, partition, leader: of.info.leaders[partition] ?? -1, chunks: [[]] }
       of.lanes[partition] = lane
-      of.bytes[partition] = RECORD_BATCH_OVERHEAD
+      of.bytes[partition] = BATCH_OVERHEAD
       lanes.push(lane)
     }
-    const bytes = recordBytes(outgoing, key.length)
+    const entry = { index, key, outgoing }
+    const bytes = maxRecordBytes(entry)
     const chunk = lane.chunks[lane.chunks.length - 1] as Entry[]
     const filled = of.bytes[partition] as number
-    const message = { key, value: outgoing.value, headers: outgoing.headers, partition }
-    const entry = { index, key: outgoing.key, message }
     if (chunk.length > 0 && filled + bytes > of.info.batchBytes) {
       lane.chunks.push([entry])
-      of.bytes[partition] = RECORD_BATCH_OVERHEAD + bytes
+      of.bytes[partition] = BATCH_OVERHEAD + bytes
     } else {
       chunk.push(entry)
       of.bytes[partition] = filled + bytes

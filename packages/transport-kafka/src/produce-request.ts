@@ -1,0 +1,105 @@
+import { type Entry, measure, writeRecordBatch } from './record-batch.ts'
+
+/** One record batch for one partition. */
+export interface PartitionBatch {
+  topic: string
+  partition: number
+  entries: readonly Entry[]
+}
+
+/** What kafkajs wants of a request: an API key, a version, and something with the bytes in `buf` and `buffer`. */
+export interface ProduceRequest {
+  apiKey: 0
+  apiVersion: number
+  apiName: 'Produce'
+  encode(): Promise<{ buf: Buffer; buffer: Buffer }>
+}
+
+/** The broker's answer: an error code per partition, 0 for success. */
+export interface ProduceAnswer {
+  errorCodes: Map<string, number>
+  clientSideThrottleTime: number
+}
+
+/** Versions 5 to 7 of the Produce request have one layout: Kafka 1.0 and later. */
+export const PRODUCE_VERSIONS = { min: 5, max: 7 } as const
+
+/** Names a partition in {@link ProduceAnswer}. */
+export function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`
+}
+
+/** The broker shall wait `timeoutMs` for its replicas. All of them must have it (`acks` -1). */
+export function produceRequest(
+  batches: readonly PartitionBatch[],
+  apiVersion: number,
+  timeoutMs: number
+): ProduceRequest {
+  const byTopic = new Map<string, PartitionBatch[]>()
+  for (const batch of batches) {
+    const of = byTopic.get(batch.topic) ?? []
+    of.push(batch)
+    byTopic.set(batch.topic, of)
+  }
+  return {
+    apiKey: 0,
+    apiVersion,
+    apiName: 'Produce',
+    async encode() {
+      const buffer = encode([...byTopic], timeoutMs)
+      return { buf: buffer, buffer }
+    }
+  }
+}
+
+function encode(byTopic: readonly [topic: string, batches: PartitionBatch[]][], timeoutMs: number): Buffer {
+  const sizes = new Map<PartitionBatch, ReturnType<typeof measure>>()
+  let total = 12
+  for (const [topic, batches] of byTopic) {
+    total += 6 + Buffer.byteLength(topic)
+    for (const batch of batches) {
+      const size = measure(batch.entries)
+      sizes.set(batch, size)
+      total += 8 + size.total
+    }
+  }
+  const to = Buffer.allocUnsafe(total)
+  const timestamp = Date.now()
+  let at = to.writeInt16BE(-1, 0)
+  at = to.writeInt16BE(-1, at)
+  at = to.writeInt32BE(timeoutMs, at)
+  at = to.writeInt32BE(byTopic.length, at)
+  for (const [topic, batches] of byTopic) {
+    at = to.writeInt16BE(Buffer.byteLength(topic), at)
+    at += to.write(topic, at)
+    at = to.writeInt32BE(batches.length, at)
+    for (const batch of batches) {
+      const size = sizes.get(batch) as ReturnType<typeof measure>
+      at = to.writeInt32BE(batch.partition, at)
+      at = to.writeInt32BE(size.total, at)
+      at = writeRecordBatch(to, at, batch.entries, size, timestamp)
+    }
+  }
+  return to
+}
+
+/** Reads the answer to {@link produceRequest}. */
+export function readProduceAnswer(data: Buffer): ProduceAnswer {
+  const errorCodes = new Map<string, number>()
+  let at = 0
+  const topics = data.readInt32BE(at)
+  at += 4
+  for (let t = 0; t < topics; t++) {
+    const length = data.readInt16BE(at)
+    const topic = data.toString('utf8', at + 2, at + 2 + length)
+    at += 2 + length
+    const partitions = data.readInt32BE(at)
+    at += 4
+    for (let p = 0; p < partitions; p++) {
+      errorCodes.set(partitionName(topic, data.readInt32BE(at)), data.readInt16BE(at + 4))
+      // Partition, error code, base offset, append time, log start offset.
+      at += 30
+    }
+  }
+  return { errorCodes, clientSideThrottleTime: data.readInt32BE(at) }
+}

@@ -1,0 +1,126 @@
+import type { Outgoing } from '@steadfast/events'
+import { crc32c } from './crc32c.ts'
+
+/** A message with its place in the caller's batch, and its key as bytes. */
+export interface Entry {
+  index: number
+  key: Buffer
+  outgoing: Outgoing
+}
+
+/** Bytes of a record batch without records. */
+export const BATCH_OVERHEAD = 61
+
+// Length, attributes, timestamp, offset, and the lengths of key, value and headers: at most so many bytes.
+const RECORD_OVERHEAD = 31
+
+/** At most so many bytes the record takes in a batch. */
+export function maxRecordBytes({ key, outgoing: { headers, value } }: Entry): number {
+  let bytes = RECORD_OVERHEAD + key.length + value.length
+  for (const name in headers) {
+    bytes += 10 + nameBytes(name).length + (headers[name] as Buffer).length
+  }
+  return bytes
+}
+
+/** The size of every record's body, and of the whole record batch. */
+export function measure(entries: readonly Entry[]): { bodies: Int32Array; total: number } {
+  const bodies = new Int32Array(entries.length)
+  let total = BATCH_OVERHEAD
+  for (let i = 0; i < entries.length; i++) {
+    const { key, outgoing } = entries[i] as Entry
+    const { value, headers } = outgoing
+    let body = 2 + sizeOf(i) + sizeOf(key.length) + key.length + sizeOf(value.length) + value.length
+    let count = 0
+    for (const name in headers) {
+      const nameLength = nameBytes(name).length
+      const { length } = headers[name] as Buffer
+      body += sizeOf(nameLength) + nameLength + sizeOf(length) + length
+      count++
+    }
+    body += sizeOf(count)
+    bodies[i] = body
+    total += sizeOf(body) + body
+  }
+  return { bodies, total }
+}
+
+/**
+ * Writes a record batch (format 2, uncompressed, no producer id, one timestamp) into `to` at `start`; returns its end.
+ * kafkajs needs a buffer per header for this, which is what made its rate fall to a fifth with the headers of an event.
+ */
+export function writeRecordBatch(
+  to: Buffer,
+  start: number,
+  entries: readonly Entry[],
+  { bodies, total }: { bodies: Int32Array; total: number },
+  timestamp: number
+): number {
+  to.writeBigInt64BE(0n, start)
+  to.writeInt32BE(total - 12, start + 8)
+  to.writeInt32BE(-1, start + 12)
+  to[start + 16] = 2
+  to.writeInt16BE(0, start + 21)
+  to.writeInt32BE(entries.length - 1, start + 23)
+  to.writeBigInt64BE(BigInt(timestamp), start + 27)
+  to.writeBigInt64BE(BigInt(timestamp), start + 35)
+  to.fill(0xff, start + 43, start + 57)
+  to.writeInt32BE(entries.length, start + 57)
+  let at = start + BATCH_OVERHEAD
+  for (let i = 0; i < entries.length; i++) {
+    at = writeRecord(to, at, entries[i] as Entry, i, bodies[i] as number)
+  }
+  to.writeUInt32BE(crc32c(to, start + 21, at), start + 17)
+  return at
+}
+
+function writeRecord(to: Buffer, start: number, { key, outgoing }: Entry, offset: number, body: number): number {
+  let at = writeVarint(to, start, body)
+  to[at++] = 0
+  to[at++] = 0
+  at = writeVarint(to, at, offset)
+  at = writeBytes(to, at, key)
+  at = writeBytes(to, at, outgoing.value)
+  const names = Object.keys(outgoing.headers)
+  at = writeVarint(to, at, names.length)
+  for (const name of names) {
+    at = writeBytes(to, at, nameBytes(name))
+    at = writeBytes(to, at, outgoing.headers[name] as Buffer)
+  }
+  return at
+}
+
+function writeBytes(to: Buffer, start: number, bytes: Uint8Array): number {
+  const at = writeVarint(to, start, bytes.length)
+  to.set(bytes, at)
+  return at + bytes.length
+}
+
+// Zigzag of a number that is not negative.
+function writeVarint(to: Buffer, start: number, value: number): number {
+  let rest = value * 2
+  let at = start
+  while (rest >= 0x80) {
+    to[at++] = (rest & 0x7f) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  to[at++] = rest
+  return at
+}
+
+function sizeOf(value: number): number {
+  if (value < 1 << 6) return 1
+  if (value < 1 << 13) return 2
+  if (value < 1 << 20) return 3
+  return value < 1 << 27 ? 4 : 5
+}
+
+const names = new Map<string, Buffer>()
+
+function nameBytes(name: string): Buffer {
+  const known = names.get(name)
+  if (known) return known
+  const bytes = Buffer.from(name)
+  if (names.size < 1000) names.set(name, bytes)
+  return bytes
+}
