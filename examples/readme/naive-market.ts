@@ -9,7 +9,10 @@ app.post<{ Body: { product: string } }>('/orders', async (request, reply) => {
   const answer = await fetch(`${deploy}/deployments`, { method: 'POST', body: JSON.stringify(request.body) })
   const { id } = (await answer.json()) as { id: string }
   // dies here: deploy provisions, and nobody knows for whom
-  const { rows } = await app.pg.query('insert into orders (id, product) values ($1, $2) returning *', [id, request.body.product])
+  const { rows } = await app.pg.query('insert into orders (id, product) values ($1, $2) returning *', [
+    id,
+    request.body.product
+  ])
   return reply.code(202).send(rows[0])
 })
 

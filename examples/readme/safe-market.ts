@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fastifyPostgres from '@fastify/postgres'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
@@ -9,7 +10,7 @@ import Fastify from 'fastify'
 
 const app = Fastify({ logger: true })
 await app.register(fastifyPostgres, { connectionString: process.env.DATABASE_URL })
-await app.register(kafkaTransport, { brokers: process.env.KAFKA_BROKERS.split(',') })
+await app.register(kafkaTransport, { brokers: [process.env.KAFKA_BROKER ?? 'localhost:9092'] })
 await app.register(outbox, { source: 'market', contracts: [DeploymentRequested] })
 await app.register(relay)
 await app.register(sweeper)
@@ -17,9 +18,10 @@ await app.register(inbox)
 
 app.post<{ Body: { product: string; plan: string } }>('/orders', { transaction: true }, async (request, reply) => {
   const { product, plan } = request.body
-  const { rows } = await request.tx.query('insert into orders (product) values ($1) returning *', [product])
-  await reply.sendEvent(DeploymentRequested, { orderId: rows[0].id, product, plan })
-  return reply.code(202).send(rows[0])
+  const orderId = randomUUID()
+  await request.tx.query('insert into orders (id, product) values ($1, $2)', [orderId, product])
+  await reply.sendEvent(DeploymentRequested, { orderId, product, plan })
+  return reply.code(202).send({ orderId })
 })
 
 app.onEvent(DeploymentSucceeded, async request => {

@@ -1,0 +1,39 @@
+import fastifyPostgres from '@fastify/postgres'
+import { defineEvent } from '@steadfast/events'
+import inbox from '@steadfast/inbox'
+import outbox from '@steadfast/outbox'
+import relay from '@steadfast/relay'
+import { migrate } from '@steadfast/store'
+import postgresTransport from '@steadfast/transport-postgres'
+import Fastify from 'fastify'
+import { Type } from 'typebox'
+
+const Greeted = defineEvent({
+  type: 'hello.greeted',
+  topic: 'hello',
+  key: data => data.name,
+  data: Type.Object({ name: Type.String() })
+})
+
+const app = Fastify({ logger: true })
+const connectionString = process.env.DATABASE_URL ?? 'postgres://localhost/hello'
+await app.register(fastifyPostgres, { connectionString })
+await migrate(app.pg.pool)
+await app.pg.query('create table if not exists greeting (event_id uuid primary key, name text)')
+await app.register(postgresTransport, { connectionString })
+await app.register(outbox, { source: 'hello', contracts: [Greeted] })
+await app.register(relay)
+await app.register(inbox, { ensureTopics: { partitions: 4 } })
+
+app.post<{ Params: { name: string } }>('/greet/:name', { transaction: true }, async (request, reply) => {
+  const event = await reply.sendEvent(Greeted, { name: request.params.name })
+  return reply.code(202).send({ id: event.id })
+})
+
+app.onEvent(Greeted, async request => {
+  await request.tx.query('insert into greeting values ($1, $2)', [request.event.id, request.body.name])
+})
+
+app.get('/greetings', async () => (await app.pg.query('select name from greeting order by event_id')).rows)
+
+await app.listen({ port: Number(process.env.PORT ?? 3000) })
