@@ -11,6 +11,8 @@ export interface ChaosOptions {
 }
 
 const READY_MS = 60_000
+/** Between one fault and the next. */
+const SETTLE_MS = 1000
 
 const ready = ({ name, isReady }: Service) =>
   until(isReady, { timeoutMs: READY_MS, intervalMs: 100, what: `${name} to be ready again` })
@@ -70,18 +72,41 @@ async function loseAnswers(loop: Loop): Promise<number> {
   return deleted
 }
 
-/** Hurts everything that the demo started, one thing after another, while orders flow. */
-export async function runChaos(loop: Loop, { signal, note }: ChaosOptions): Promise<{ brokerKills: number }> {
+/** What the chaos has done so far. */
+export interface Chaos {
+  brokerKills: number
+  /** The part of it that has begun, 0 to 1: orders keep pace with it, so that they flow to its end. */
+  begun: number
+  done: Promise<void>
+}
+
+/** Hurts everything that the demo started, one thing after another. */
+export function startChaos(loop: Loop, options: ChaosOptions): Chaos {
+  const chaos: Chaos = { brokerKills: 0, begun: 0, done: Promise.resolve() }
+  const steps = planSteps(loop, chaos, options.note)
+  const run = async () => {
+    for (const [index, step] of steps.entries()) {
+      if (options.signal.aborted) break
+      chaos.begun = (index + 1) / steps.length
+      await sleep(SETTLE_MS)
+      await step()
+    }
+  }
+  chaos.done = run()
+  chaos.done.catch(() => {})
+  return chaos
+}
+
+function planSteps(loop: Loop, chaos: Chaos, note: (text: string) => void): (() => Promise<void>)[] {
   const { market, deploy, broker } = loop
-  let brokerKills = 0
   const kill = async (downMs: number) => {
     if (broker.own === undefined) return note('chaos: this broker is not ours, it stays alive')
     note('chaos: SIGKILL the broker')
-    brokerKills += 1
+    chaos.brokerKills += 1
     await killBroker(loop, downMs)
     await bothReady(loop)
   }
-  const steps: (() => Promise<void>)[] = [
+  return [
     async () => {
       note('chaos: SIGKILL market')
       await killServices(loop, market)
@@ -114,10 +139,4 @@ export async function runChaos(loop: Loop, { signal, note }: ChaosOptions): Prom
       note(`chaos: ${deleted} records deleted`)
     }
   ]
-  for (const step of steps) {
-    if (signal.aborted) break
-    await sleep(700)
-    await step()
-  }
-  return { brokerKills }
 }

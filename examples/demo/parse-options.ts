@@ -21,6 +21,7 @@ export const USAGE = `Usage: pnpm demo [options]
   --help
 Environment: KAFKA_BROKERS uses an existing broker, DATABASE_URL an existing PostgreSQL (a role that may create databases and roles).`
 
+/** The faults take about a minute; orders flow all the while. */
 const CHAOS_SECONDS = 30
 
 function positive(name: string, text: string): number {

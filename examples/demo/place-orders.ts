@@ -6,6 +6,8 @@ export interface PlacingOptions {
   orders: number
   /** Orders per second. */
   rate: number
+  /** No more than so many for now; asked before each order. Default: no bound. */
+  allowed?: () => number
   signal: AbortSignal
 }
 
@@ -20,6 +22,7 @@ export interface Placed {
 }
 
 const RETRY_MS = 200
+const GATE_MS = 50
 
 /** One in ten is a real database, the rest sleep between 0.2 and 2 seconds. */
 function orderOf(index: number) {
@@ -54,14 +57,17 @@ class Refused extends Error {}
 
 /** Places orders at a steady rate, whether or not earlier ones were acknowledged. */
 export function placeOrders(options: PlacingOptions): Placed {
-  const { orders, rate, signal } = options
+  const { orders, rate, signal, allowed = () => orders } = options
   const placed: Placed = { ids: [], retries: 0, done: Promise.resolve() }
+  const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => {})
   const run = async () => {
-    const start = performance.now()
     const running: Promise<void>[] = []
+    let next = performance.now()
     for (let index = 0; index < orders && !signal.aborted; index++) {
-      const wait = start + (index * 1000) / rate - performance.now()
-      if (wait > 1) await sleep(wait, undefined, { signal }).catch(() => {})
+      while (index >= allowed() && !signal.aborted) await pause(GATE_MS)
+      next = Math.max(next, performance.now() - GATE_MS)
+      if (next > performance.now() + 1) await pause(next - performance.now())
+      next += 1000 / rate
       running.push(placeOrder(options, index, placed))
     }
     await Promise.all(running)

@@ -1,5 +1,5 @@
 import { once, setMaxListeners } from 'node:events'
-import { runChaos } from './chaos.ts'
+import { startChaos } from './chaos.ts'
 import { chooseTransport } from './choose-transport.ts'
 import { countMissing, type Figures } from './count-figures.ts'
 import type { DemoOptions } from './parse-options.ts'
@@ -63,20 +63,19 @@ async function playStory(
   say: (text: string) => void
 ): Promise<number> {
   const { ledgers, market, deploy } = loop
-  const kills: Kills = { market: 0, deploy: 0, broker: 0 }
-  const placed = placeOrders({ market: market.url, orders: options.orders, rate: options.rate, signal })
   const progress = showProgress(ledgers, options.orders, options.json ? process.stderr : process.stdout)
+  const chaos = options.chaos ? startChaos(loop, { signal, note: progress.note }) : undefined
+  const allowed = () => Math.ceil(options.orders * (chaos?.begun ?? 1))
+  const placed = placeOrders({ market: market.url, orders: options.orders, rate: options.rate, allowed, signal })
   let figures: Figures | undefined
   try {
-    const chaos = options.chaos ? runChaos(loop, { signal, note: progress.note }) : undefined
-    kills.broker = (await chaos)?.brokerKills ?? 0
-    await placed.done
+    await Promise.all([placed.done, chaos?.done])
     figures = await waitUntilSettled(ledgers, placed.ids.length, signal)
   } finally {
     progress.stop()
   }
   if (figures === undefined) return signal.aborted && !options.exit ? 0 : 1
-  Object.assign(kills, { market: market.kills, deploy: deploy.kills })
+  const kills: Kills = { market: market.kills, deploy: deploy.kills, broker: chaos?.brokerKills ?? 0 }
   return reckon(loop, { options, placed, figures, kills, say })
 }
 

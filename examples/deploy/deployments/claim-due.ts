@@ -11,7 +11,7 @@ export interface ClaimedDeployment {
 }
 
 /**
- * Leases deployments whose step is due. A lease that ran out, because its worker was killed, is free again: no row
+ * Leases deployments whose step is due, the oldest first (ids begin with the time). A lease that ran out, because its worker was killed, is free again: no row
  * needs anybody's help. Judged by the database's clock, so that workers need not agree on the time.
  */
 export async function claimDue(
@@ -23,7 +23,7 @@ export async function claimDue(
      from (select id from deployment
            where status = 'WORKING' and step <> 'sleep' and due_at <= clock_timestamp()
              and (leased_until is null or leased_until < clock_timestamp())
-           order by due_at limit $3 for update skip locked) due
+           order by id limit $3 for update skip locked) due
      where d.id = due.id
      returning d.id, d.order_id as "orderId", d.product, d.plan, d.step, d.attempts`,
     [worker, leaseMs, limit]
