@@ -21,6 +21,9 @@ export interface Pass {
   neutral(): void
 }
 
+/** Failures further apart have nothing to do with each other. */
+const TOGETHER_MS = 60_000
+
 /**
  * Pauses a group when the world, not an event, is wrong: one delivery at a time goes through as a probe, after
  * `pauseMs` that double up to `pauseMaxMs`; the first that succeeds opens the gate.
@@ -34,7 +37,7 @@ export function createGate(options: {
   /** Nobody waits to be the probe: deliveries are wanted. */
   onStarve(): void
 }): Gate {
-  const failed = new Set<string>()
+  const failed = new Map<string, number>()
   let waiting: { resolve(pass: Pass): void; reject(error: Error): void }[] = []
   let closed: { error: unknown; pauseMs: number; probe: 'waiting' | 'free' | 'out' } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -94,7 +97,9 @@ export function createGate(options: {
     },
     isOpen: () => closed === undefined && !ended,
     failing(key, error) {
-      failed.add(key)
+      const now = Date.now()
+      for (const [k, at] of failed) if (now - at > TOGETHER_MS) failed.delete(k)
+      failed.set(key, now)
       if (closed === undefined && failed.size >= options.pauseAfterKeys) close(error)
       return closed !== undefined
     },

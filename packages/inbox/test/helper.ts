@@ -50,6 +50,8 @@ export interface BuildOptions {
   transport?: Parameters<FastifyInstance['register']>[0]
   database?: TestDatabase
   outbox?: object
+  /** Where the service finds the database, e.g. through a proxy. */
+  url?: string
   before?(app: FastifyInstance): void | Promise<void>
 }
 
@@ -66,7 +68,7 @@ export async function build(
   await migrate(database.pool)
   const app = fastify()
   t.teardown(() => app.close())
-  await app.register(postgres, { connectionString: database.url })
+  await app.register(postgres, { connectionString: options.url ?? database.url })
   await app.register(options.transport ?? memory())
   await app.register(outbox, {
     source: options.source ?? 'worker',

@@ -5,15 +5,15 @@ import type pg from 'pg'
 import t, { type Test } from 'tap'
 import type { EventRequest } from '../src/index.ts'
 import {
-  build,
   type Built,
+  build,
   effects,
   events,
-  insertEffect,
   inboxRow,
+  insertEffect,
   Note,
-  send,
   SIGNALS,
+  send,
   Task,
   TaskDone,
   transports
@@ -107,7 +107,13 @@ const TABLE: {
     effects: [1],
     runs: 2
   },
-  { name: 'a throw once', first: () => Promise.reject(new Error('oops')), row: { state: 'DONE' }, effects: [1], runs: 2 },
+  {
+    name: 'a throw once',
+    first: () => Promise.reject(new Error('oops')),
+    row: { state: 'DONE' },
+    effects: [1],
+    runs: 2
+  },
   {
     name: '302 once: no answer to an event, nothing committed',
     first: async (request, reply) => {
@@ -187,7 +193,9 @@ for (const { name: transport, skip, transport: plugin } of transports(t)) {
         const signals = (await events(pool, 'steadfast.refused')).filter(e => e.causation_id === id)
         t.match(
           signals,
-          row.signal ? [{ payload: { ...row.signal, eventId: id, consumer: 'worker' }, topic: SIGNALS, key, is_answer: true }] : signals
+          row.signal
+            ? [{ payload: { ...row.signal, eventId: id, consumer: 'worker' }, topic: SIGNALS, key, is_answer: true }]
+            : signals
         )
         t.equal(signals.length, (row.row as { state: string }).state === 'REFUSED' ? 1 : 0)
         await row.more?.(t, built, id)

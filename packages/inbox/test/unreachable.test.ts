@@ -37,7 +37,9 @@ t.test('prefix and encapsulation are those of the instance it is declared on', a
         child.addHook('preHandler', async request => {
           seen.push(`hook ${request.event?.type} ${(request.body as { n: number }).n} ${request.url}`)
         })
-        child.setErrorHandler((_error, _request, reply) => reply.code(409).send({ message: 'by the child', code: 'CHILD' }))
+        child.setErrorHandler((_error, _request, reply) =>
+          reply.code(409).send({ message: 'by the child', code: 'CHILD' })
+        )
         child.onEvent(Task, async function (request) {
           seen.push(`own instance ${this === child}`)
           if (request.body.n === 2) throw new Error('oops')
