@@ -27,7 +27,8 @@ export async function ensureTopics(
   await admins.use('creating topics', async admin => {
     const replicationFactor = settings.replicationFactor ?? Math.min(3, (await admin.describeCluster()).brokers.length)
     await admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs asks once and fails on a broker that has not heard of the topic yet; `ready` asks until it has.
+      waitForLeaders: false,
       timeout: settings.requestTimeoutMs,
       topics: missing.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions, replicationFactor }))
     })
