@@ -86,9 +86,9 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     forget?.()
     await relay.close()
   })
-  fastify.addHook('onClose', async () => {
-    pool.off('error', lost)
-  })
+  // The pool of the server keeps its listener: it ends after this plugin does, and may lose a connection until then.
+  const { pool: ownPool } = options
+  if (ownPool !== undefined) fastify.addHook('onClose', async () => void ownPool.off('error', lost))
 }
 
 export const relay = fp(relayPlugin, {

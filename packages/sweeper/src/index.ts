@@ -90,9 +90,9 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     stop()
     await sweeper.close()
   })
-  fastify.addHook('onClose', async () => {
-    pool.off('error', lost)
-  })
+  // The pool of the server keeps its listener: it ends after this plugin does, and may lose a connection until then.
+  const { pool: ownPool } = options
+  if (ownPool !== undefined) fastify.addHook('onClose', async () => void ownPool.off('error', lost))
 }
 
 export const sweeper = fp(sweeperPlugin, {
