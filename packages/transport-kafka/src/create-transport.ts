@@ -21,8 +21,10 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   const logger = settings.logger ?? SILENT
   const admins = createAdmins(settings, logger)
   const infos = createTopicInfos(admins, settings, logger)
-  const producers = createProducers(settings, logger)
   const supervisors = new Set<Supervisor>()
+  const producers = createProducers(settings, logger, () => {
+    for (const supervisor of supervisors) supervisor.nudge()
+  })
   let closing: Promise<void> | undefined
 
   async function closeAll(deadlineMs: number): Promise<void> {
@@ -40,15 +42,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     publish: createPublish({ producers, infos, settings }, () => closing !== undefined),
     async subscribe(wanted, onDelivery) {
       if (closing) throw new TransportClosed()
-      const { subscription, supervisor } = await subscribe({ settings, logger, infos, admins }, wanted, onDelivery)
-      supervisors.add(supervisor)
-      return {
-        ...subscription,
-        async close(deadlineMs) {
-          await subscription.close(deadlineMs)
-          supervisors.delete(supervisor)
-        }
-      }
+      return subscribe({ settings, logger, infos, admins, supervisors }, wanted, onDelivery)
     },
     health() {
       if (closing) return { ready: false, reason: 'closed' }

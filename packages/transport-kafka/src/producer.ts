@@ -52,7 +52,7 @@ const LAST_BACKOFF_MS = 5000
  * that it hands to partition assigners; requests and answers are this package's. Nothing is retried on this level, and
  * there is no idempotence (with capped retries kafkajs' sequence rewinds), so every outcome is told as it was.
  */
-export function createProducers(settings: Settings, logger: Logger): Producers {
+export function createProducers(settings: Settings, logger: Logger, onConnected: () => void): Producers {
   let live: LiveProducer | undefined
   let connecting: Promise<LiveProducer> | undefined
   let failure: Error | undefined
@@ -106,6 +106,7 @@ export function createProducers(settings: Settings, logger: Logger): Producers {
           live = connected
           failure = undefined
           backoffMs = FIRST_BACKOFF_MS
+          onConnected()
           if (closed) connected.client.destroy(new TransportClosed())
           return connected
         },

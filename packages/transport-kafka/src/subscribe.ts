@@ -1,33 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery, SubscribeOptions, Subscription } from '@steadfast/events'
 import type { Admins } from './admin.ts'
+import type { Assignment } from './assignment.ts'
 import { NotJoined } from './errors.ts'
+import type { Member } from './member.ts'
 import { countLag, findOffsets } from './offsets.ts'
 import { type SuperviseContext, type Supervisor, supervise } from './supervise.ts'
 import { settled } from './within.ts'
 
-/** Joins a group. Resolves at the first join or the first failure; after a failure it goes on trying. */
+// Enough for a join that nothing is in the way of. Another one goes on in the background: after a crash the broker may
+// wait for the dead member until its session ends, and the start of a server must not.
+const FIRST_JOIN_MS = 1000
+
+/** Joins a group, and goes on trying whatever happens. Resolves at the first join or failure, or after a second. */
 export async function subscribe(
-  context: SuperviseContext & { admins: Admins },
+  context: SuperviseContext & { admins: Admins; supervisors: Set<Supervisor> },
   options: SubscribeOptions,
   onDelivery: (delivery: Delivery) => void
-): Promise<{ subscription: Subscription; supervisor: Supervisor }> {
-  const { admins, settings } = context
+): Promise<Subscription> {
+  const { admins, settings, supervisors } = context
   const { group } = options
   const topics = [...new Set(options.topics)]
   const supervisor = supervise(context, { ...options, topics }, onDelivery)
-  const joinMs = settings.rebalanceTimeoutMs + settings.requestTimeoutMs
-  await settled(supervisor.started, joinMs)
+  supervisors.add(supervisor)
+  await settled(supervisor.started, FIRST_JOIN_MS)
+
+  async function joined(): Promise<{ member: Member; assignment: Assignment }> {
+    const end = Date.now() + settings.requestTimeoutMs
+    for (;;) {
+      const member = supervisor.member()
+      const assignment = member?.assignment()
+      if (member && assignment?.live) return { member, assignment }
+      if (Date.now() > end) throw new NotJoined(group, supervisor.failure()?.message ?? 'rebalancing')
+      await sleep(20)
+    }
+  }
 
   async function seek(to: 'beginning' | 'end' | Date): Promise<void> {
-    const member = supervisor.member()
-    const assignment = member?.assignment()
-    if (!member || !assignment?.live) throw new NotJoined(group, supervisor.failure()?.message ?? 'rebalancing')
+    const { member, assignment } = await joined()
     const offsets = await findOffsets(admins, assignment, to)
     if (!assignment.live) throw new NotJoined(group, 'the partitions were lost meanwhile')
     await member.seek(offsets)
   }
 
-  const subscription: Subscription = {
+  return {
     pause: () => supervisor.setPaused(true),
     resume: () => supervisor.setPaused(false),
     async lag() {
@@ -35,7 +51,9 @@ export async function subscribe(
       return countLag(admins, group, topics)
     },
     seek,
-    close: deadlineMs => supervisor.close(deadlineMs)
+    async close(deadlineMs) {
+      await supervisor.close(deadlineMs)
+      supervisors.delete(supervisor)
+    }
   }
-  return { subscription, supervisor }
 }

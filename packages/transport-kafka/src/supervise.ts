@@ -13,6 +13,8 @@ export interface Supervisor {
   setPaused(paused: boolean): void
   /** Why nothing can be consumed now. */
   failure(): Error | undefined
+  /** A broker was reached: ends a wait before the next try. */
+  nudge(): void
   close(deadlineMs: number): Promise<void>
 }
 
@@ -23,7 +25,7 @@ export interface SuperviseContext {
 }
 
 const FIRST_BACKOFF_MS = 200
-const LAST_BACKOFF_MS = 10_000
+const LAST_BACKOFF_MS = 5000
 const TOPIC_POLL_MS = 1000
 
 /** Builds a member, and a new one with backoff when it ends. A topic that does not exist yet is joined when it does. */
@@ -32,13 +34,17 @@ export function supervise(
   { group, topics, maxInFlight }: SubscribeOptions,
   onDelivery: (delivery: Delivery) => void
 ): Supervisor {
-  const log = (err: Error, message: string) => logger.warn({ err, group }, message)
+  const log = (err: Error, before: Error | undefined) => {
+    const level = before?.message === err.message ? 'debug' : 'warn'
+    logger[level]({ err, group }, 'the consumer is rebuilt')
+  }
   let member: Member | undefined
   let paused = false
   let closed = false
   let failure: Error | undefined = new Error('not joined yet')
   let backoffMs = FIRST_BACKOFF_MS
-  let wake: () => void = () => undefined
+  let endLife: () => void = () => undefined
+  let endNap: () => void = () => undefined
   const start = deferred<void>()
   const finished = run()
 
@@ -47,8 +53,8 @@ export function supervise(
       const reason = await live().catch(asError)
       if (closed) return
       if (reason) {
+        log(reason, failure)
         failure = reason
-        log(reason, 'the consumer is rebuilt')
       }
       start.resolve()
       await member?.stop(reason ? 0 : REVOCATION_DRAIN_MS)
@@ -86,7 +92,7 @@ export function supervise(
     mine.setPaused(paused)
     mine.start().catch(error => end.resolve(asError(error)))
     const stopPolling = missing.length > 0 ? pollFor(infos, missing, () => end.resolve(undefined)) : undefined
-    wake = () => end.resolve(undefined)
+    endLife = () => end.resolve(undefined)
     const reason = await end.promise
     stopPolling?.()
     return reason
@@ -95,7 +101,7 @@ export function supervise(
   function nap(ms: number): Promise<void> {
     return new Promise(resolve => {
       const timer = setTimeout(resolve, ms)
-      wake = () => {
+      endNap = () => {
         clearTimeout(timer)
         resolve()
       }
@@ -106,6 +112,7 @@ export function supervise(
     started: start.promise,
     member: () => member,
     failure: () => failure,
+    nudge: () => endNap(),
     setPaused(value) {
       paused = value
       member?.setPaused(value)
@@ -115,7 +122,8 @@ export function supervise(
         closed = true
         start.resolve()
         await member?.stop(deadlineMs)
-        wake()
+        endLife()
+        endNap()
       }
       await settled(finished, 1000)
     }
