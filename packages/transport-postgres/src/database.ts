@@ -33,9 +33,13 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
   const pool =
     settings.pool ??
     new pg.Pool({ connectionString: settings.connectionString, connectionTimeoutMillis: 5000, keepAlive: true })
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  // The pool replaces a connection that breaks; without listeners it would end the process. One that is new may break
+  // before whoever asked for it has it in hand.
   const onIdleError = (error: Error) => logger.debug({ err: error }, 'an idle connection broke')
+  const onConnect = (client: pg.PoolClient) => client.on('error', ignore)
   pool.on('error', onIdleError)
+  pool.on('connect', onConnect)
+  const running = new Set<{ work: Promise<unknown>; cancel(error: Error): void }>()
   let closed = false
   const timeoutMs = Math.min(5000, settings.leaseMs)
 
@@ -48,29 +52,29 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
       }, limits)
       return { rows: rows as Row[] }
     } catch (error) {
-      return { error: error as Error, stored: isRolledBack(error) ? 'no' : stored }
+      return { error: error as Error, stored: isStatementError(error) ? 'no' : stored }
     }
   }
 
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>, limits: Limits): Promise<T> {
     if (closed) throw new Closed()
     const bound = startBound(limits)
+    const entry = { work: useClient(pool, work, bound.exceeded), cancel: bound.cancel }
+    running.add(entry)
     try {
-      const client = await lend(pool, bound.exceeded)
-      client.on('error', ignore)
-      let failure: Error | undefined
-      try {
-        return await Promise.race([work(client), bound.exceeded])
-      } catch (error) {
-        if (!isStatementError(error)) failure = error as Error
-        throw error
-      } finally {
-        client.release(failure)
-        if (failure === undefined) client.off('error', ignore)
-      }
+      return await entry.work
     } finally {
+      running.delete(entry)
       bound.end()
     }
+  }
+
+  // The pool's end() leaves those who wait for a connection waiting, so they are finished, or cancelled, before.
+  async function finish(deadlineMs: number): Promise<void> {
+    const settled = Promise.allSettled([...running].map(({ work }) => work))
+    await Promise.race([settled, delay(deadlineMs)])
+    for (const { cancel } of running) cancel(new Closed())
+    await settled
   }
 
   return {
@@ -85,19 +89,41 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
     async close(deadlineMs) {
       if (closed) return
       closed = true
+      await finish(deadlineMs)
       if (own) await Promise.race([pool.end(), delay(deadlineMs)])
-      else pool.off('error', onIdleError)
+      else pool.off('error', onIdleError).off('connect', onConnect)
     }
   }
 }
 
-/** Whether the server itself said that the statement failed, and the connection goes on. */
+/**
+ * Whether the server itself said that the statement failed, so that it is rolled back and the connection goes on. Not
+ * what ends a connection (57P01 and its like): that may come between a commit and its acknowledgement. By code, because
+ * "severity" is translated.
+ */
 function isStatementError(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR'
+  const { code, severity } = error as { code?: unknown; severity?: unknown }
+  return typeof code === 'string' && typeof severity === 'string' && !/^(08|57P|58|XX)/.test(code)
 }
 
-// A FATAL answer (57P01) may come between the commit and its acknowledgement, so only an ERROR is proof.
-const isRolledBack = isStatementError
+async function useClient<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  exceeded: Promise<never>
+): Promise<T> {
+  const client = await lend(pool, exceeded)
+  client.on('error', ignore)
+  let failure: Error | undefined
+  try {
+    return await Promise.race([work(client), exceeded])
+  } catch (error) {
+    if (!isStatementError(error)) failure = error as Error
+    throw error
+  } finally {
+    client.release(failure)
+    if (failure === undefined) client.off('error', ignore)
+  }
+}
 
 async function lend(pool: pg.Pool, exceeded: Promise<never>): Promise<pg.PoolClient> {
   const connecting = pool.connect()
@@ -109,7 +135,14 @@ async function lend(pool: pg.Pool, exceeded: Promise<never>): Promise<pg.PoolCli
   }
 }
 
-function startBound({ timeoutMs, signal }: Limits): { exceeded: Promise<never>; end(): void } {
+interface Bound {
+  /** Rejects when the time is over, the caller gives up, or by `cancel`. */
+  exceeded: Promise<never>
+  cancel(error: Error): void
+  end(): void
+}
+
+function startBound({ timeoutMs, signal }: Limits): Bound {
   let fail: (error: Error) => void = ignore
   const exceeded = new Promise<never>((_, reject) => {
     fail = reject
@@ -121,6 +154,7 @@ function startBound({ timeoutMs, signal }: Limits): { exceeded: Promise<never>; 
   else signal?.addEventListener('abort', onAbort, { once: true })
   return {
     exceeded,
+    cancel: error => fail(error),
     end() {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)

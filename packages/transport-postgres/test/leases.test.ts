@@ -42,8 +42,8 @@ t.test('members share fairly as they come and go, and each message has one reade
 })
 
 t.test('a share is given back when what is out of it is done, and nothing is delivered twice', async t => {
-  const { url, pool } = await testDatabase(t)
-  const options = { connectionString: url, leaseMs: 60_000 }
+  const { url, directUrl, pool } = await testDatabase(t)
+  const options = { connectionString: url, listenConnectionString: directUrl, leaseMs: 60_000 }
   const publisher = createFor(t, options)
   await publisher.ensureTopics([{ name: 'topic', partitions: 2 }])
   await publish(publisher, spread('topic', 20))

@@ -5,9 +5,9 @@ import postgresTransport, { postgresTransport as named } from '../src/index.ts'
 import { join, message, outcomes, publish } from './create.ts'
 
 t.test('decorates fastify.transport and closes it with the server', async t => {
-  const { url, pool } = await testDatabase(t)
+  const { directUrl, pool } = await testDatabase(t)
   const app = Fastify()
-  await app.register(postgresTransport, { connectionString: url })
+  await app.register(postgresTransport, { connectionString: directUrl })
   await app.ready()
   const { transport } = app
   const member = await join(transport, 't')
