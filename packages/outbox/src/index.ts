@@ -44,7 +44,7 @@ export interface Outbox {
   readonly schema: string
   readonly replyTo: string
   /** What this service may send, by type. */
-  readonly contracts: ReadonlyMap<string, AnyContract>
+  readonly contracts: ReadonlyMap<string, EventContract>
   /** Whether this service may send events of a type. */
   sends(type: string): boolean
   /** A transaction outside a request: COMMIT when `fn` resolves, ROLLBACK when it rejects. */
@@ -76,9 +76,9 @@ async function outbox(fastify: FastifyInstance, given: OutboxOptions): Promise<v
   const prepare: Prepare = (contract, data, sendOptions) => {
     const known = contracts.get(contract.type)
     if (known === undefined) throw new ContractUnknown(contract.type, 'it is not among the option "contracts"')
-    if (known !== contract) throw new ContractUnknown(contract.type, 'another contract has this type')
+    if (known !== (contract as AnyContract)) throw new ContractUnknown(contract.type, 'another contract has this type')
     const sender = { source, replyTo, defaults: options }
-    return buildEvent(contract as unknown as EventContract, data as ExactJson, sender, sendOptions)
+    return buildEvent(known, data as ExactJson, sender, sendOptions)
   }
 
   const settings = (log: FastifyInstance['log']): TransactionOptions => ({
@@ -151,11 +151,11 @@ async function outbox(fastify: FastifyInstance, given: OutboxOptions): Promise<v
   fastify.addHook('onReady', () => requireSchema(pool, schema))
 }
 
-function byType(contracts: readonly AnyContract[]): Map<string, AnyContract> {
-  const map = new Map<string, AnyContract>()
+function byType(contracts: readonly AnyContract[]): Map<string, EventContract> {
+  const map = new Map<string, EventContract>()
   for (const contract of contracts) {
     if (map.has(contract.type) && map.get(contract.type) !== contract) throw new ContractTwice(contract.type)
-    map.set(contract.type, contract)
+    map.set(contract.type, contract as EventContract)
   }
   return map
 }

@@ -1,0 +1,112 @@
+import { parseOptions } from '@steadfast/events'
+import type { Answer } from '@steadfast/outbox'
+import { beginIdempotent, checkIdentifier, sqlStateOf, storeAnswer, storeOn } from '@steadfast/store'
+import type { FastifyInstance, FastifyRequest, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from 'typebox'
+import { keepAnswer, replayAnswer } from './answer.ts'
+import { KeyInProgress, KeyMissing, KeyReused, NeedsTransaction } from './errors.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { readKey } from './read-key.ts'
+
+declare module 'fastify' {
+  interface RouteShorthandOptions {
+    /**
+     * Honours the header `Idempotency-Key`: a second request with the same key gets the first one's answer. Needs
+     * `transaction: true`. Default false.
+     */
+    idempotencyKey?: boolean | IdempotencyKeyRouteOptions
+  }
+}
+
+/** The route option `idempotencyKey`. */
+export interface IdempotencyKeyRouteOptions {
+  /** Refuses requests without the header. Default false: they are handled, without protection. */
+  required?: boolean
+}
+
+/** Options of the plugin. */
+export interface IdempotencyKeyOptions {
+  /**
+   * Whose keys they are, e.g. the account of the caller. Default: one space for all callers, where a caller who guesses
+   * another's key, and its request, is given that answer.
+   */
+  principal?: (request: FastifyRequest) => string
+  /** For how many ms a key and its answer are kept. Default 24 hours. */
+  ttlMs?: number
+  /** How many ms a request waits for the first one with its key before it is answered 409. Default 1000. */
+  waitMs?: number
+  /** Headers kept with the answer. Default: content-type, content-location, etag, last-modified, link and location. */
+  headers?: readonly string[]
+  /** PostgreSQL schema of Steadfast's tables. Default: the outbox's. */
+  schema?: string
+}
+
+const Options = Type.Object({
+  principal: Type.Optional(Type.Unsafe<NonNullable<IdempotencyKeyOptions['principal']>>({})),
+  ttlMs: Type.Integer({ minimum: 1, default: 24 * 60 * 60 * 1000 }),
+  waitMs: Type.Integer({ minimum: 1, default: 1000 }),
+  headers: Type.Array(Type.String(), {
+    default: ['content-type', 'content-location', 'etag', 'last-modified', 'link', 'location']
+  }),
+  schema: Type.Optional(Type.String())
+})
+
+async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
+  const options = parseOptions('@steadfast/idempotency-key', Options, given)
+  const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
+  const names = options.headers.map(name => name.toLowerCase())
+  const { ttlMs, waitMs, principal = () => '' } = options
+
+  fastify.addHook('onRoute', route => {
+    const { idempotencyKey: settings } = route
+    if (settings === undefined || settings === false) return
+    if (!route.transaction) throw new NeedsTransaction(String(route.method), route.url)
+    const { required = false } = settings === true ? {} : settings
+    // Last, so that a request that is not allowed or not valid takes no key.
+    addPreHandler(route, guard(required))
+  })
+
+  function guard(required: boolean): preHandlerAsyncHookHandler {
+    return async (request, reply) => {
+      const key = readKey(request.headers['idempotency-key'])
+      if (key === undefined) {
+        if (required) throw new KeyMissing()
+        return
+      }
+      const { tx } = request
+      const db = storeOn(tx, schema)
+      const scope = JSON.stringify([principal(request), request.method, request.routeOptions.url])
+      const fingerprint = fingerprintOf(request)
+      const begun = beginIdempotent(db, { scope, key, fingerprint, ttlMs, waitMs })
+      const stored = await begun.catch(asInProgress)
+      if (stored === undefined) {
+        tx.beforeCommit(answer => storeAnswer(db, { scope, key }, keepAnswer(answer as Answer, names)))
+        return
+      }
+      if (stored.fingerprint !== fingerprint) throw new KeyReused()
+      return replayAnswer(reply, stored)
+    }
+  }
+}
+
+function asInProgress(error: unknown): never {
+  // Lock not available: the first request has not finished within waitMs.
+  if (sqlStateOf(error) !== '55P03') throw error
+  throw Object.assign(new KeyInProgress(), { cause: error, headers: { 'retry-after': '1' } })
+}
+
+function addPreHandler(route: RouteOptions, hook: preHandlerAsyncHookHandler): void {
+  const given = route.preHandler
+  const before = Array.isArray(given) ? given : given === undefined ? [] : [given]
+  route.preHandler = [...before, hook] as NonNullable<typeof given>
+}
+
+export * as errors from './errors.ts'
+
+export const steadfastIdempotencyKey = fp(idempotencyKey, {
+  fastify: '5.x',
+  name: '@steadfast/idempotency-key',
+  dependencies: ['@steadfast/outbox']
+})
+export default steadfastIdempotencyKey
