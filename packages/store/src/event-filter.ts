@@ -13,15 +13,16 @@ export interface EventFilter {
   since?: Date
   /** Events made before. */
   until?: Date
+  ids?: readonly string[]
   /** A piece of id, key, type, causation or correlation id, reason or error, in any case. Payloads are not searched. */
   search?: string
 }
 
 /** The lowest UUID v7 of a moment: what is made later sorts above it. */
 export const floorUuid = (parameter: string): string =>
-  `(lpad(to_hex((extract(epoch from ${parameter}::timestamptz) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`
+  `(lpad(to_hex(greatest(0, (extract(epoch from ${parameter}::timestamptz) * 1000)::bigint)), 12, '0') || repeat('0', 20))::uuid`
 
-/** The predicate over the event table `e`, with parameters $1 to $10, and their values. */
+/** The predicate over the event table `e`, with parameters $1 to $11, and their values. */
 export function eventFilter(filter: EventFilter): { where: string; values: unknown[] } {
   const where = `($1::text[] is null or e.status = any($1))
     and ($2::text is null or e.type = $2)
@@ -33,8 +34,9 @@ export function eventFilter(filter: EventFilter): { where: string; values: unkno
     and ($8::timestamptz is null or e.id >= ${floorUuid('$8')})
     and ($9::timestamptz is null or e.id < ${floorUuid('$9')})
     and ($10::text is null or strpos(lower(concat_ws(E'\\n', e.id, e.key, e.type, e.causation_id, e.correlation_id, e.park_reason,
-      e.last_error)), lower($10)) > 0)`
-  const { status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search } = filter
-  const values = [status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search]
+      e.last_error)), lower($10)) > 0)
+    and ($11::uuid[] is null or e.id = any($11))`
+  const { status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search, ids } = filter
+  const values = [status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search, ids]
   return { where, values: values.map(value => value ?? null) }
 }

@@ -22,8 +22,8 @@ export async function listEvents(
   const [beyond, direction] = order === 'newest' ? ['<', 'desc'] : ['>', 'asc']
   return db.rows(
     `select ${summaryColumns('e')} from ${db.schema}.event e
-     where ${where} and ($11::uuid is null or e.id ${beyond} $11)
-     order by e.id ${direction} limit $12`,
+     where ${where} and ($12::uuid is null or e.id ${beyond} $12)
+     order by e.id ${direction} limit $13`,
     [...values, after ?? null, limit]
   )
 }

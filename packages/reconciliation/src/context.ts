@@ -1,0 +1,82 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type Db, openTransaction, type Queryable, storeOn, type Transaction } from '@steadfast/store'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault
+} from 'fastify'
+import type { Pool } from 'pg'
+import type { Peer } from './ask-peer.ts'
+import { type ActionMessage, actionChannel } from './channels.ts'
+import { TooSlow } from './errors.ts'
+
+/** A Fastify server whose routes take their types from TypeBox schemas. */
+export type Server = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What the routes share. */
+export interface Context {
+  source: string
+  consumer: string
+  schema: string
+  peers: Readonly<Record<string, Peer>>
+  peerTimeoutMs: number
+  settleMs: number
+  bulkLimit: number
+  /** For single statements. */
+  db: Db
+  /** Runs questions on one snapshot of the database, read only, under the time limit. */
+  read<T>(ask: (db: Db) => Promise<T>): Promise<T>
+  /** Runs a deed of several statements in one transaction. */
+  write<T>(deed: (db: Db, tx: Transaction) => Promise<T>): Promise<T>
+  /** Says that a person has acted, and wakes a relay in the process. */
+  acted(message: ActionMessage): void
+}
+
+/** What the plugin makes the context of. */
+export interface ContextOptions extends Pick<Context, 'source' | 'consumer' | 'schema' | 'peers'> {
+  peerTimeoutMs: number
+  settleMs: number
+  bulkLimit: number
+  statementTimeoutMs: number
+}
+
+export function createContext(
+  pool: Pool,
+  { statementTimeoutMs, ...options }: ContextOptions,
+  wake: () => void
+): Context {
+  const { schema } = options
+  const transaction = async <T>(work: (db: Db, tx: Transaction) => Promise<T>): Promise<T> => {
+    const tx = openTransaction(pool, { schema, statementTimeoutMs, idleInTransactionTimeoutMs: 60_000 })
+    try {
+      const result = await work(storeOn(tx as Queryable, schema), tx)
+      await tx.commit()
+      return result
+    } catch (error) {
+      await tx.rollback()
+      throw (error as { code?: unknown }).code === '57014' ? new TooSlow(statementTimeoutMs) : error
+    }
+  }
+  return {
+    ...options,
+    db: storeOn(pool, schema),
+    read: ask =>
+      transaction(async (db, tx) => {
+        await tx.query('set transaction isolation level repeatable read, read only')
+        return ask(db)
+      }),
+    write: transaction,
+    acted(message) {
+      if (actionChannel.hasSubscribers) actionChannel.publish(message)
+      wake()
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { isUtf8 } from 'node:buffer'
+import { buildEvent, laneOf, RefusedSignal } from '@steadfast/events'
+import {
+  getDelivery,
+  listInbox,
+  type ReleasedDelivery,
+  releaseHeld,
+  reprocessDelivery,
+  storyOfDelivery
+} from '@steadfast/store'
+import { Type } from 'typebox'
+import type { Context, Server } from '../context.ts'
+import { DeliveryUnfit, DeliveryUnknown } from '../errors.ts'
+import { inboxFilterOf, pageOf } from '../filters.ts'
+import { actorOf } from '../guard.ts'
+import {
+  AuditRow,
+  DeliveryRow,
+  Done,
+  EventRow,
+  INBOX_FILTER,
+  Limit,
+  Note,
+  oneOf,
+  page,
+  Text,
+  Uuid
+} from '../schemas.ts'
+
+const ByConsumer = Type.Object({ consumer: Text, id: Uuid })
+
+const Query = Type.Object(
+  {
+    ...INBOX_FILTER,
+    consumer: Type.Optional(Text),
+    after: Type.Optional(Uuid),
+    limit: Type.Optional(Limit),
+    order: Type.Optional(oneOf('newest', 'oldest'))
+  },
+  { additionalProperties: false }
+)
+
+const Story = Type.Object({
+  delivery: Type.Object({
+    ...DeliveryRow.properties,
+    envelope: Type.Unknown(),
+    // The bytes as they came: as text when they are UTF-8, else in base64.
+    body: Type.Union([Type.Null(), Type.Object({ encoding: oneOf('utf8', 'base64'), data: Type.String() })])
+  }),
+  caused: Type.Array(EventRow),
+  audit: Type.Array(AuditRow)
+})
+
+/** The list and the stories of what arrived here. */
+export function readInbox(server: Server, context: Context): void {
+  const config = { reconciliation: 'read' } as const
+
+  server.get(
+    '/inbox',
+    { config, schema: { summary: 'List deliveries', querystring: Query, response: { 200: page(DeliveryRow) } } },
+    async ({ query: { consumer = context.consumer, after, limit = 50, order = 'newest', ...filter } }) => {
+      const items = await context.read(db => listInbox(db, inboxFilterOf(consumer, filter), { after, limit, order }))
+      return pageOf(items, limit, delivery => delivery.eventId)
+    }
+  )
+
+  server.get(
+    '/inbox/:consumer/:id',
+    { config, schema: { summary: "One delivery's whole story", params: ByConsumer, response: { 200: Story } } },
+    async ({ params: { consumer, id } }) => {
+      const story = await context.read(db => storyOfDelivery(db, consumer, id))
+      if (story === undefined) throw new DeliveryUnknown(id, consumer)
+      const { body, ...delivery } = story.delivery
+      return { ...story, delivery: { ...delivery, body: body === null ? null : textOf(body) } }
+    }
+  )
+}
+
+/** What a person can do with one delivery. */
+export function actOnInbox(server: Server, context: Context): void {
+  server.post(
+    '/inbox/:consumer/:id/reprocess',
+    {
+      config: { reconciliation: 'reprocess' },
+      schema: {
+        summary: 'Let the handler run again on a held or refused delivery',
+        params: ByConsumer,
+        body: Type.Object({ note: Type.Optional(Note) }, { additionalProperties: false }),
+        response: { 200: Done }
+      }
+    },
+    async request => {
+      const { consumer, id } = request.params
+      const actor = actorOf(request)
+      const deed = { consumer, eventId: id, actor, note: request.body.note }
+      if (!(await reprocessDelivery(context.db, deed))) throw await unfit(context, consumer, id, 'reprocessed')
+      context.acted({ action: 'reprocess', id, actor, consumer })
+      return { outcome: 'done' } as const
+    }
+  )
+
+  server.post(
+    '/inbox/:consumer/:id/release',
+    {
+      config: { reconciliation: 'release' },
+      schema: {
+        summary: 'Skip a held delivery: it is refused with the note, and its key goes on',
+        params: ByConsumer,
+        body: Type.Object({ note: Note }, { additionalProperties: false }),
+        response: { 200: Done }
+      }
+    },
+    async request => {
+      const { consumer, id } = request.params
+      const actor = actorOf(request)
+      const { note } = request.body
+      const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message: note }
+      const released = await context.write(async (db, tx) => {
+        const delivery = await releaseHeld(db, { consumer, eventId: id, actor, note, error })
+        if (delivery !== undefined) await tellSender(context.source, consumer, delivery, error, e => tx.write(e))
+        return delivery !== undefined
+      })
+      if (!released) throw await unfit(context, consumer, id, 'released')
+      context.acted({ action: 'release', id, actor, consumer })
+      return { outcome: 'done' } as const
+    }
+  )
+}
+
+async function tellSender(
+  source: string,
+  consumer: string,
+  { eventId, replyTo, key, correlationId }: ReleasedDelivery,
+  error: { status: number; code: string; message: string },
+  write: (event: ReturnType<typeof buildEvent>) => Promise<void>
+): Promise<void> {
+  if (replyTo === null) return
+  const options = { inReplyTo: eventId, ...(correlationId === null ? {} : { correlationId }) }
+  const signal = buildEvent(RefusedSignal, { eventId, consumer, ...error }, { source }, options)
+  await write({ ...signal, topic: replyTo, key, lane: laneOf(key) })
+}
+
+async function unfit({ db }: Context, consumer: string, id: string, deed: string): Promise<Error> {
+  const delivery = await getDelivery(db, consumer, id)
+  if (delivery === undefined) return new DeliveryUnknown(id, consumer)
+  const state = `${delivery.state}${delivery.body === null ? ' without its body' : ''}`
+  return new DeliveryUnfit(`${id} at consumer ${consumer}`, deed, state)
+}
+
+function textOf(body: Buffer) {
+  const encoding = isUtf8(body) ? 'utf8' : 'base64'
+  return { encoding, data: body.toString(encoding) } as const
+}
