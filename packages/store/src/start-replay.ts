@@ -8,7 +8,7 @@ export interface ReplayRequest {
   consumer: string
   /** Deliveries that the log took since. */
   from: Date
-  /** Deliveries that the log took until; default: now, by the database's clock. */
+  /** Deliveries that the log took until; default, and at the latest: now, by the database's clock. */
   until?: Date | undefined
   /** Answers go out again as well. Default false. */
   resendAnswers?: boolean | undefined
@@ -25,7 +25,7 @@ export async function startReplay(
   const [replay] = await db.rows<StoredReplay>(
     `with started as (
        insert into ${s}.replay (id, consumer, from_time, until_time, resend_answers, requested_by)
-       values ($1::uuid, $2, $3::timestamptz, coalesce($4::timestamptz, clock_timestamp()), $5, $6) returning *
+       values ($1::uuid, $2, $3::timestamptz, least($4::timestamptz, clock_timestamp()), $5, $6) returning *
      ), audited as (
        insert into ${s}.audit (actor, action, consumer, note, details)
        select requested_by, 'replay', consumer, $7::text,
