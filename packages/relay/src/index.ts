@@ -4,8 +4,9 @@ import { DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import cron from 'node-cron'
-import type { Pool } from 'pg'
+import type { Client, ClientConfig, Pool } from 'pg'
 import { Type } from 'typebox'
+import { createAnnouncer } from './announce.ts'
 import { boundedQueries } from './bounded-queries.ts'
 import { createRelay, type Relay } from './create-relay.ts'
 import { ScheduleInvalid } from './errors.ts'
@@ -39,6 +40,13 @@ export interface RelayOptions {
   queryTimeoutMs?: number
   /** How long closing waits for the send under way. Default 10,000. */
   closeDeadlineMs?: number
+  /**
+   * `true`: after commits in this process, relays of other processes are woken by NOTIFY, and this one listens, on a
+   * connection of its own. Behind a pooler in transaction mode give the server's own address. Default false.
+   */
+  notify?: boolean | { connectionString: string }
+  /** Between two questions whether the listening connection still answers. Default 5000. */
+  notifyHeartbeatMs?: number
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
   /** Where connections come from. Default `fastify.pg.pool`, of which it takes two at most and never the last. */
@@ -56,6 +64,8 @@ const Options = Type.Object({
   sendTimeoutMs: ms(30_000),
   queryTimeoutMs: ms(15_000),
   closeDeadlineMs: ms(10_000),
+  notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
+  notifyHeartbeatMs: ms(5000),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(Type.Unsafe<Pool>({}))
 })
@@ -72,25 +82,48 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   const clients = Math.max(1, Math.min(2, (pool.options.max ?? 10) - 1))
   const queries = boundedQueries(pool, { clients, timeoutMs: options.queryTimeoutMs })
   const log = fastify.log.child({ name: '@steadfast/relay' })
-  const relay = createRelay(storeOn(queries, schema), transport, options, log)
+  const db = storeOn(queries, schema)
+  const relay = createRelay(db, transport, options, log)
+  const announcer =
+    options.notify === false || options.schedule === false
+      ? undefined
+      : createAnnouncer({
+          db,
+          connect: listeningClient(pool, options.notify),
+          heard: () => relay.wake(),
+          log,
+          heartbeatMs: options.notifyHeartbeatMs
+        })
   const lost = (error: Error) => log.debug({ err: error }, 'an idle connection was lost')
   pool.on('error', lost)
   fastify.decorate('relay', relay)
-  const forget = options.schedule === false ? undefined : outbox?.onCommit(() => relay.wake())
+  const committed = () => {
+    relay.wake()
+    announcer?.announce()
+  }
+  const forget = options.schedule === false ? undefined : outbox?.onCommit(committed)
 
   fastify.addHook('onReady', async () => {
     await requireSchema(pool, schema)
     relay.start()
+    announcer?.start()
   })
   fastify.addHook('preClose', async () => {
     forget?.()
-    await relay.close()
+    await Promise.all([relay.close(), announcer?.close()])
   })
   // The pool of the server keeps its listener: it ends after this plugin does, and may lose a connection until then.
   const { pool: ownPool } = options
   if (ownPool !== undefined) fastify.addHook('onClose', async () => void ownPool.off('error', lost))
 }
 
+/** The pool's own way to connect; its options are handed on as they are, since the password is hidden in them. */
+function listeningClient(pool: Pool, notify: true | { connectionString: string }): () => Client {
+  const { Client: PoolClient } = pool as unknown as { Client: new (config: ClientConfig) => Client }
+  return () => new PoolClient(notify === true ? pool.options : notify)
+}
+
+/** The relay: sends what is due to the transport. */
 export const relay = fp(relayPlugin, {
   fastify: '5.x',
   name: '@steadfast/relay',
