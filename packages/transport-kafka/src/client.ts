@@ -49,9 +49,12 @@ export function createClient(settings: Settings, logger: Logger): Client {
   }
 }
 
-// kafkajs logs rebalances and other daily events as errors; what matters is reported by the transport itself.
+// kafkajs logs rebalances and other daily events as errors; what matters is reported by the transport itself. The one
+// exception: the log no longer holds what the group has not read, because retention was too short or the broker lost it.
 function toDebug(logger: Logger): logCreator {
   return () =>
-    ({ namespace, log: { message, timestamp, ...details } }) =>
-      logger.debug({ kafkajs: { namespace, ...details } }, message)
+    ({ namespace, log: { message, timestamp, ...details } }) => {
+      const level = message.startsWith('Offset out of range') ? 'error' : 'debug'
+      logger[level]({ kafkajs: { namespace, ...details } }, message)
+    }
 }

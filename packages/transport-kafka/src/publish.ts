@@ -27,37 +27,34 @@ export interface Limit {
 /** Returns `publish` of the transport. Calls wait for each other: one batch is on its way at a time. */
 export function createPublish(context: PublishContext, isClosed: () => boolean) {
   let last: Promise<unknown> = Promise.resolve()
-  return (batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]> => {
-    const result = last.then(() => publishOne(context, batch, signal, isClosed))
-    last = result
-    return result
+  return async (batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]> => {
+    const { limit, startTimer, release } = createLimit(signal)
+    const outcomes = createOutcomes(batch)
+    const before = last
+    const turn = Promise.race([before, limit.promise]).then(() => {
+      if (isClosed()) throw new TransportClosed()
+      startTimer(context.settings.connectionTimeoutMs + Math.ceil(1.5 * context.settings.requestTimeoutMs))
+      return publishOne(context, batch, outcomes, limit)
+    })
+    // Whoever gives up waiting does not let the next one pass the one before.
+    last = Promise.allSettled([before, turn])
+    await turn.catch(thrown => outcomes.failRest(asError(thrown)))
+    release()
+    return outcomes.results()
   }
 }
 
 async function publishOne(
   context: PublishContext,
   batch: readonly Outgoing[],
-  signal: AbortSignal,
-  isClosed: () => boolean
-): Promise<PublishResult[]> {
-  if (batch.length === 0) return []
-  const outcomes = createOutcomes(batch)
-  const { settings } = context
-  const limitMs = settings.connectionTimeoutMs + Math.ceil(1.5 * settings.requestTimeoutMs)
-  const { limit, release } = startLimit(signal, limitMs)
-  try {
-    if (isClosed()) throw new TransportClosed()
-    if (limit.reached) throw limit.reached
-    await Promise.race([prepare(context, batch, outcomes), limit.promise])
-    const lanes = splitBatch(batch, topic => context.infos.known(topic))
-    await sendLanes(context, lanes, outcomes, limit)
-    outcomes.failRest(limit.reached ?? new Error('not attempted'))
-  } catch (thrown) {
-    outcomes.failRest(asError(thrown))
-  } finally {
-    release()
-  }
-  return outcomes.results()
+  outcomes: Outcomes,
+  limit: Limit
+): Promise<void> {
+  if (batch.length === 0) return
+  await Promise.race([prepare(context, batch, outcomes), limit.promise])
+  const lanes = splitBatch(batch, topic => context.infos.known(topic))
+  await sendLanes(context, lanes, outcomes, limit)
+  outcomes.failRest(limit.reached ?? new Error('not attempted'))
 }
 
 async function prepare(
@@ -122,7 +119,7 @@ function isOversize({ maxMessageBytes }: TopicInfo, value: Buffer): boolean {
   return maxMessageBytes !== undefined && value.length > maxMessageBytes
 }
 
-function startLimit(signal: AbortSignal, limitMs: number): { limit: Limit; release: () => void } {
+function createLimit(signal: AbortSignal) {
   let reject: (error: Error) => void = () => undefined
   const promise = new Promise<never>((_, r) => {
     reject = r
@@ -134,12 +131,17 @@ function startLimit(signal: AbortSignal, limitMs: number): { limit: Limit; relea
     reject(limit.reached)
   }
   const abort = () => end(new Error('aborted by the caller', { cause: signal.reason }))
-  const timer = setTimeout(() => end(new Error(`not finished within ${limitMs} ms`)), limitMs)
+  let timer: NodeJS.Timeout | undefined
   signal.addEventListener('abort', abort, { once: true })
   if (signal.aborted) abort()
-  const release = () => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', abort)
+  return {
+    limit,
+    startTimer(ms: number) {
+      timer = setTimeout(() => end(new Error(`not finished within ${ms} ms`)), ms)
+    },
+    release() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    }
   }
-  return { limit, release }
 }

@@ -130,3 +130,27 @@ t.test('seek without membership is an error that says so', shared, async t => {
   const subscription = await on.subscribe({ group: 'g', topics: [`none-${randomUUID()}`], maxInFlight: 1 }, () => {})
   await t.rejects(subscription.seek('beginning'), { code: 'SF_TRANSPORT_KAFKA_NOT_JOINED' })
 })
+
+t.test('messages that retention took before the group read them are reported as an error', shared, async t => {
+  const errors: string[] = []
+  const logger = { debug() {}, info() {}, warn() {}, error: (_: object, text: string) => errors.push(text) }
+  const on = transport(t, brokers, { logger })
+  const topic = await newTopic(on)
+  const group = randomUUID()
+  await publish(on, messages(topic, 10))
+  const seen: Delivery[] = []
+  const first = await on.subscribe({ group, topics: [topic], maxInFlight: 3 }, delivery => seen.push(delivery))
+  await until(() => seen.length === 3, { what: 'three deliveries' })
+  for (const delivery of seen) delivery.done()
+  await first.close(1000)
+  const admin = new kafkajs.Kafka({ brokers }).admin()
+  await admin.connect()
+  t.teardown(() => admin.disconnect())
+  await admin.fetchTopicOffsets(topic)
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '8' }] })
+  const rest: Delivery[] = []
+  await on.subscribe({ group, topics: [topic], maxInFlight: 10 }, delivery => rest.push(delivery))
+  await until(() => rest.length === 2, { what: 'what is left' })
+  t.same(texts(rest), ['m8', 'm9'])
+  t.match(errors, [/Offset out of range/])
+})

@@ -120,6 +120,23 @@ t.test('calls wait for each other, so order is that of the calls', shared, async
   )
 })
 
+t.test(
+  'a call that is aborted while it waits for another settles, and does not let a later one pass',
+  shared,
+  async t => {
+    const on = transport(t, brokers)
+    const topic = await newTopic(on)
+    const controller = new AbortController()
+    const first = publish(on, [message(topic, 'k', 'first')])
+    const second = on.publish([message(topic, 'k', 'second')], controller.signal)
+    const third = publish(on, [message(topic, 'k', 'third')])
+    controller.abort()
+    t.same(outcomes(await second), ['unavailable'])
+    t.same(outcomes([...(await first), ...(await third)]), ['ok', 'ok'])
+    t.same(texts(await readAll(on, topic, 2)), ['first', 'third'])
+  }
+)
+
 t.test('a topic that takes nothing fails its own messages, certainly unstored', { skip }, async t => {
   const { brokers } = await brokerBehindProxy(t, AUTHORIZER)
   const on = transport(t, brokers)
