@@ -43,7 +43,8 @@ const DEMO_ENV = {
   PROGRESS_EVERY_MS: '1500',
   WORKER_POLL_INTERVAL_MS: '100',
   LEASE_MS: '3000',
-  RECONCILIATION_TOKEN: 'demo-token-for-a-person'
+  RECONCILIATION_TOKEN: 'demo-token-for-a-person',
+  PEER_TOKEN: 'demo-token-among-services'
 }
 
 const module_ = (name: string) => fileURLToPath(new URL(`../${name}/server.ts`, import.meta.url))

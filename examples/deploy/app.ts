@@ -2,11 +2,18 @@ import { join } from 'node:path'
 import postgres from '@fastify/postgres'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
+import reconciliation from '@steadfast/reconciliation'
 import relay from '@steadfast/relay'
 import { migrate } from '@steadfast/store'
 import sweeper from '@steadfast/sweeper'
 import { DeploymentFailed, DeploymentSucceeded } from '@steadfast-examples/contracts'
-import { applyMigrations, connectTransport, documentRoutes, health } from '@steadfast-examples/service'
+import {
+  applyMigrations,
+  authorizeByToken,
+  connectTransport,
+  documentRoutes,
+  health
+} from '@steadfast-examples/service'
 import fp from 'fastify-plugin'
 import type { DeployEnvironment } from './environment.ts'
 import { acceptDeployments } from './events/accept-deployments.ts'
@@ -31,6 +38,11 @@ export default fp<DeployEnvironment>(
     await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(documentRoutes, { title: 'deploy', description: 'What was asked for, and how far it is' })
+
+    await app.register(reconciliation, {
+      prefix: '/reconciliation',
+      authorize: authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN })
+    })
 
     await app.register(health)
     await app.register(deployments)

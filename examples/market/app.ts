@@ -1,13 +1,20 @@
 import { join } from 'node:path'
 import postgres from '@fastify/postgres'
-// import idempotencyKey from '@steadfast/idempotency-key'
+import idempotencyKey from '@steadfast/idempotency-key'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
+import reconciliation, { type Peer } from '@steadfast/reconciliation'
 import relay from '@steadfast/relay'
 import { migrate } from '@steadfast/store'
 import sweeper from '@steadfast/sweeper'
 import { DeploymentRequested } from '@steadfast-examples/contracts'
-import { applyMigrations, connectTransport, documentRoutes, health } from '@steadfast-examples/service'
+import {
+  applyMigrations,
+  authorizeByToken,
+  connectTransport,
+  documentRoutes,
+  health
+} from '@steadfast-examples/service'
 import fp from 'fastify-plugin'
 import type { MarketEnvironment } from './environment.ts'
 import { finishOrders } from './events/finish-orders.ts'
@@ -36,8 +43,14 @@ export default fp<MarketEnvironment>(
     await app.register(relay)
     await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
-    // await app.register(idempotencyKey)
+    await app.register(idempotencyKey)
     await app.register(documentRoutes, { title: 'market', description: 'Order a product and watch it come to be' })
+
+    await app.register(reconciliation, {
+      prefix: '/reconciliation',
+      authorize: authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN }),
+      peers: peersOf(env)
+    })
 
     await app.register(health)
     await app.register(products)
@@ -46,3 +59,9 @@ export default fp<MarketEnvironment>(
   },
   { fastify: '5.x', name: 'market' }
 )
+
+function peersOf({ DEPLOY_URL, PEER_TOKEN }: MarketEnvironment): Record<string, Peer> {
+  if (DEPLOY_URL === undefined) return {}
+  const headers = () => ({ authorization: `Bearer ${PEER_TOKEN}` })
+  return { deploy: { url: `${DEPLOY_URL}/reconciliation`, headers } }
+}

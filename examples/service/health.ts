@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type {} from '@fastify/postgres'
+import type {} from '@steadfast/inbox'
+import type {} from '@steadfast/relay'
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 

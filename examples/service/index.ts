@@ -1,4 +1,5 @@
 export { applyMigrations } from './apply-migrations.ts'
+export { authorizeByToken } from './authorize-by-token.ts'
 export { connectTransport } from './connect-transport.ts'
 export { documentRoutes } from './document-routes.ts'
 export { health } from './health.ts'

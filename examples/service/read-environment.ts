@@ -22,8 +22,10 @@ export const ServiceEnvironment = Type.Object({
   /** Sends of one event in all, before it is parked. */
   MAX_SENDS: Type.Integer({ default: 6 }),
   SWEEP_INTERVAL_MS: Type.Integer({ default: 5_000 }),
-  /** Bearer token of the reconciliation routes. Absent: they are closed. */
-  RECONCILIATION_TOKEN: Type.Optional(Type.String({ minLength: 16 }))
+  /** Bearer token of a person at the reconciliation routes. Absent: nobody. */
+  RECONCILIATION_TOKEN: Type.Optional(Type.String({ minLength: 16 })),
+  /** Bearer token by which services compare their ledgers. Absent: they do not. */
+  PEER_TOKEN: Type.Optional(Type.String({ minLength: 16 }))
 })
 export type ServiceEnvironment = Static<typeof ServiceEnvironment>
 
