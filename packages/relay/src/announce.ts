@@ -6,7 +6,7 @@ import { backoffMs } from './backoff.ts'
 /** Tells relays of other processes that something is due, and hears of it. Only a hint: polling finds everything. */
 export interface Announcer {
   start(): void
-  /** Something was committed here. Announced once for all that commits within {@link QUIET_MS}. */
+  /** Something was committed here. Announced once for all that commits within 10 ms. */
   announce(): void
   close(): Promise<void>
 }
@@ -23,6 +23,7 @@ export interface AnnouncerOptions {
 
 // NOTIFY takes a lock at COMMIT that all notifying transactions queue for, hence: outside them, and not for each.
 const QUIET_MS = 10
+const CONNECT_MS = 10_000
 
 export function createAnnouncer({ db, connect, heard, log, heartbeatMs }: AnnouncerOptions): Announcer {
   // A longer name is refused by one statement and cut by the other.
@@ -50,7 +51,7 @@ export function createAnnouncer({ db, connect, heard, log, heartbeatMs }: Announ
     own.on('end', () => lost(own))
     own.on('notification', heard)
     try {
-      await own.connect()
+      await answered(own.connect(), CONNECT_MS)
       await own.query(`listen "${channel}"`)
       failures = 0
       // What was announced while nobody listened.
