@@ -1,0 +1,65 @@
+import t from 'tap'
+import { Type } from 'typebox'
+import { type Awaits, defineEvent, type EventData, RefusedSignal } from '../src/index.ts'
+
+const data = Type.Object({ orderId: Type.String(), size: Type.Optional(Type.Integer()) })
+const good = { type: 'market.ordered', topic: 'orders', data }
+
+t.test('a contract', async t => {
+  const Ordered = defineEvent({ ...good, key: d => d.orderId, awaits: { from: 'deploy' } })
+  const Answer = defineEvent({ type: 'deploy.done', topic: 'answers', data: Type.Object({}), answers: Ordered })
+  t.equal(Ordered.type, 'market.ordered')
+  t.equal(Answer.answers?.type, 'market.ordered')
+  t.ok(Object.isFrozen(Ordered))
+  const typed: EventData<typeof Ordered> = { orderId: 'a' }
+  t.equal(Ordered.key?.(typed), 'a')
+})
+
+t.test('data are checked as they are: no coercion, no defaults', async t => {
+  const Ordered = defineEvent({ ...good, data: Type.Object({ n: Type.Integer({ default: 1 }), s: Type.String() }) })
+  t.equal(Ordered.refusal({ n: 1, s: '' }), undefined)
+  t.match(Ordered.refusal({ s: '' }), /required/)
+  t.match(Ordered.refusal({ n: '1', s: '' }), /^\/n must be integer/)
+  t.match(Ordered.refusal({ n: 1, s: null }), /^\/s must be string/)
+  for (const wrong of [null, undefined, [], 'x', 3]) t.match(Ordered.refusal(wrong), /^data must be object/)
+})
+
+t.test('names', async t => {
+  for (const name of ['a', 'A.b-c_d.1', 'x'.repeat(200)]) defineEvent({ ...good, type: name, topic: name })
+  for (const name of ['', '.a', '-a', 'a b', 'a/b', 'ä', 'a\n', 'x'.repeat(201), 7, undefined]) {
+    const code = 'SF_EVENTS_CONTRACT_INVALID'
+    t.throws(() => defineEvent({ ...good, type: name as string }), { code }, `type ${JSON.stringify(name)}`)
+    t.throws(() => defineEvent({ ...good, topic: name as string }), { code }, `topic ${JSON.stringify(name)}`)
+  }
+  t.throws(() => defineEvent({ ...good, type: 'steadfast.mine' }), { message: /reserved/ })
+  t.equal(RefusedSignal.type, 'steadfast.refused')
+})
+
+t.test('what is not a schema, and what is no way to wait', async t => {
+  t.throws(() => defineEvent({ ...good, data: undefined as never }), { message: /TypeBox schema/ })
+  const wrong: Partial<Record<keyof Awaits, unknown>>[] = [
+    { from: '' },
+    { from: 7 },
+    { confirmWithinMs: 0 },
+    { confirmWithinMs: 1.5 },
+    { confirmWithinMs: Number.NaN },
+    { maxSends: 0 },
+    { maxSends: '6' },
+    { giveUpAfterMs: -1 },
+    { resendBackoff: 0.5 },
+    { resendBackoff: Number.NaN }
+  ]
+  for (const awaits of wrong) {
+    const definition = { ...good, awaits: { from: 'deploy', ...awaits } as Awaits }
+    const [name] = Object.keys(awaits)
+    t.throws(
+      () => defineEvent(definition),
+      { code: 'SF_EVENTS_CONTRACT_INVALID', message: `awaits.${name}` },
+      JSON.stringify(awaits)
+    )
+  }
+  defineEvent({
+    ...good,
+    awaits: { from: 'deploy', maxSends: 1, confirmWithinMs: 1, giveUpAfterMs: 1, resendBackoff: 1 }
+  })
+})

@@ -1,0 +1,202 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { decodeEnvelope, encodeEvent, eventIdOf, positionIdOf, type SendableEvent } from '../src/index.ts'
+
+const event: SendableEvent = {
+  id: '0190a0a0-0000-7000-8000-000000000001',
+  seq: '42',
+  source: 'market',
+  type: 'market.ordered',
+  topic: 'orders',
+  key: 'ключ',
+  dataVersion: '2',
+  payload: '{"n":12345678901234567890}',
+  headers: { traceparent: '00-1' },
+  replyTo: 'market.signals',
+  causationId: '0190a0a0-0000-7000-8000-000000000002',
+  correlationId: 'c',
+  createdAt: new Date('2026-01-01T00:00:00Z'),
+  count: 2,
+  replay: true
+}
+const texts = (headers: Record<string, Buffer>) =>
+  Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, v.toString()]))
+const headersOf = (pairs: Record<string, string>) =>
+  Object.fromEntries(Object.entries(pairs).map(([k, v]) => [k, Buffer.from(v)]))
+const least = { ce_specversion: '1.0', ce_id: event.id, ce_source: 's', ce_type: 't' }
+
+t.test('on the wire: CloudEvents 1.0, Kafka binding, binary mode', async t => {
+  const message = encodeEvent(event)
+  t.equal(message.topic, 'orders')
+  t.equal(message.key, 'ключ')
+  t.equal(message.value.toString(), event.payload)
+  t.same(texts(message.headers), {
+    ce_specversion: '1.0',
+    ce_id: event.id,
+    ce_source: 'market',
+    ce_type: 'market.ordered',
+    ce_time: '2026-01-01T00:00:00.000Z',
+    ce_subject: 'ключ',
+    ce_partitionkey: 'ключ',
+    ce_sequence: '0000000000000000042',
+    ce_causationid: event.causationId,
+    ce_correlationid: 'c',
+    ce_replyto: 'market.signals',
+    ce_dataversion: '2',
+    ce_attempt: '3',
+    ce_replay: 'true',
+    'content-type': 'application/json',
+    traceparent: '00-1'
+  })
+  const bare = encodeEvent({
+    ...event,
+    dataVersion: null,
+    replyTo: null,
+    causationId: null,
+    correlationId: null,
+    replay: false,
+    headers: {}
+  })
+  for (const name of ['ce_dataversion', 'ce_replyto', 'ce_causationid', 'ce_correlationid', 'ce_replay'])
+    t.notOk(name in bare.headers, `${name} is absent, not empty`)
+})
+
+t.test('an attribute cannot be forged by a header of the sender', async t => {
+  const { headers } = encodeEvent({ ...event, headers: { ce_id: 'forged', 'content-type': 'text/plain' } })
+  t.match(texts(headers), { ce_id: event.id, 'content-type': 'application/json' })
+})
+
+t.test('there and back again', async t => {
+  const word = fc.string({ minLength: 1, unit: 'binary' }).filter(s => !s.includes('\u0000'))
+  const optional = fc.option(word)
+  const any = fc.record({
+    id: fc.uuid(),
+    seq: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(String),
+    source: word,
+    type: word,
+    topic: word,
+    key: word,
+    dataVersion: optional,
+    payload: fc.json(),
+    headers: fc.dictionary(
+      fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,20}$/).filter(n => n !== 'content-type'),
+      fc.string({ unit: 'binary' }).filter(s => !s.includes('\u0000')),
+      { noNullPrototype: true }
+    ),
+    replyTo: optional,
+    causationId: fc.option(fc.uuid()),
+    correlationId: optional,
+    createdAt: fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }),
+    count: fc.nat(),
+    replay: fc.boolean()
+  })
+  fc.assert(
+    fc.property(any, sent => {
+      const { headers, key, value } = encodeEvent(sent)
+      const envelope = decodeEnvelope({ headers, key })
+      t.same(
+        envelope,
+        {
+          id: sent.id,
+          source: sent.source,
+          type: sent.type,
+          time: sent.createdAt.toISOString(),
+          key: sent.key,
+          sequence: sent.seq.padStart(19, '0'),
+          ...(sent.dataVersion === null ? {} : { dataVersion: sent.dataVersion }),
+          ...(sent.causationId === null ? {} : { causationId: sent.causationId }),
+          ...(sent.correlationId === null ? {} : { correlationId: sent.correlationId }),
+          ...(sent.replyTo === null ? {} : { replyTo: sent.replyTo }),
+          attempt: sent.count + 1,
+          replay: sent.replay,
+          headers: sent.headers
+        },
+        'the envelope'
+      )
+      return value.toString() === sent.payload
+    }),
+    { numRuns: 50 }
+  )
+})
+
+t.test('a sequence can be compared as text', async t => {
+  const sequence = (seq: string) => texts(encodeEvent({ ...event, seq }).headers).ce_sequence ?? ''
+  t.ok(sequence('9') < sequence('10'))
+  t.ok(sequence('10') < sequence('9223372036854775807'))
+})
+
+t.test('of a foreign producer', async t => {
+  t.same(decodeEnvelope({ headers: headersOf(least) }), {
+    id: event.id,
+    source: 's',
+    type: 't',
+    attempt: 1,
+    replay: false,
+    headers: {}
+  })
+  const foreign = decodeEnvelope({
+    headers: headersOf({
+      ...least,
+      ce_id: 'order/7',
+      ce_attempt: 'x',
+      ce_time: '',
+      'content-type': 'application/vnd.x+json; charset=utf-8',
+      other: '1'
+    }),
+    key: 'k'
+  })
+  t.match(foreign, { key: 'k', attempt: 1, headers: { other: '1' } })
+  t.match(foreign.id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a UUID v8')
+  t.notOk('time' in foreign)
+})
+
+t.test('what cannot be an event', async t => {
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ ce_specversion: '' }, /specversion/],
+    [{ ce_specversion: '0.3' }, /specversion is not 1.0/],
+    [{ ce_id: '' }, /no id/],
+    [{ ce_source: '' }, /no source/],
+    [{ ce_type: 'a\u0000' }, /no type/],
+    [{ 'content-type': 'text/plain' }, /content-type/],
+    [{ 'content-type': 'application/jsonp' }, /content-type/],
+    [{ 'content-type': 'application/cloudevents' }, /content-type/]
+  ]
+  for (const [wrong, message] of cases)
+    t.throws(
+      () => decodeEnvelope({ headers: headersOf({ ...least, ...wrong }) }),
+      { code: 'SF_EVENTS_UNDECODABLE', message },
+      JSON.stringify(wrong)
+    )
+  t.throws(() => decodeEnvelope({ headers: {} }), { code: 'SF_EVENTS_UNDECODABLE', message: /no specversion/ })
+})
+
+t.test('any headers at all: an envelope or the coded error, never anything else', async t => {
+  const name = fc.oneof(fc.constantFrom(...Object.keys(least), 'content-type', '__proto__', 'ce_attempt'), fc.string())
+  const any = fc.dictionary(
+    name,
+    fc.uint8Array().map(bytes => Buffer.from(bytes)),
+    { noNullPrototype: true }
+  )
+  fc.assert(
+    fc.property(any, fc.boolean(), (headers, complete) => {
+      try {
+        const envelope = decodeEnvelope({ headers: complete ? { ...headers, ...headersOf(least) } : headers })
+        return (
+          !JSON.stringify(envelope).includes('\\u0000') && Object.getPrototypeOf(envelope.headers) === Object.prototype
+        )
+      } catch (error) {
+        return (error as { code?: string }).code === 'SF_EVENTS_UNDECODABLE'
+      }
+    })
+  )
+  t.pass()
+})
+
+t.test('ids that stand for others are the same each time and do not collide', async t => {
+  t.equal(eventIdOf('s', event.id.toUpperCase()), event.id)
+  t.equal(eventIdOf('s', 'x'), eventIdOf('s', 'x'))
+  t.not(eventIdOf('s', 'x'), eventIdOf('t', 'x'))
+  t.equal(positionIdOf('a', '0:1'), positionIdOf('a', '0:1'))
+  t.not(positionIdOf('a', '0:1'), positionIdOf('a', '0:2'))
+  t.not(positionIdOf('s', 'x'), eventIdOf('s', 'x'))
+})
