@@ -28,5 +28,9 @@ export const Behind = createError(
   'Not attempted: an earlier message of key %s was not stored',
   503
 )
-/** `seek` while another member owns everything, or after `close`. */
-export const NotMember = createError('SF_TRANSPORT_POSTGRES_NOT_MEMBER', 'The subscription is closed', 409)
+/** `seek` without partitions to move. Nothing was moved. */
+export const NotMember = createError(
+  'SF_TRANSPORT_POSTGRES_NOT_MEMBER',
+  'This member of group %s owns no partition: PostgreSQL is away, or other members own all',
+  503
+)

@@ -1,5 +1,5 @@
 import type { Delivery, SubscribeOptions, Subscription } from '@steadfast/events'
-import { Closed } from './errors.ts'
+import { Closed, NotMember } from './errors.ts'
 import { restart } from './holdings.ts'
 import { type Member, type SubscribeContext, startMember } from './member.ts'
 import { readLag } from './sql/read-lag.ts'
@@ -36,6 +36,7 @@ async function seek({ db }: SubscribeContext, member: Member, to: 'beginning' | 
   const { holdings, identity, membership } = member
   if (member.closing) throw new Closed()
   await membership.alone(async () => {
+    if (holdings.size === 0) throw new NotMember(identity.group)
     const moved = await seekOffsets(
       db,
       identity,
