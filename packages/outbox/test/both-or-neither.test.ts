@@ -119,3 +119,28 @@ t.test('GET routes and the HEAD routes made of them commit once', async t => {
   t.same(await stored(), { orders: ['GET', 'HEAD'], events: ['GET', 'HEAD'] })
   await quiet()
 })
+
+t.test('a route that hands over to the not-found handler stores nothing', async t => {
+  const { app, stored, quiet } = await buildApp(t, app => {
+    app.post('/', { transaction: true }, async (request, reply) => {
+      await placeOrder(request, reply, 'a')
+      reply.callNotFound()
+      return reply
+    })
+  })
+  t.equal((await app.inject(post('/'))).statusCode, 404)
+  await quiet()
+  t.same(await stored(), nothing)
+})
+
+t.test('an answer that cannot be serialized stores nothing', async t => {
+  const { app, stored, quiet } = await buildApp(t, app => {
+    app.post('/', { transaction: true }, async (request, reply) => {
+      await placeOrder(request, reply, 'a')
+      return { n: 1n }
+    })
+  })
+  t.equal((await app.inject(post('/'))).statusCode, 500)
+  t.same(await stored(), nothing)
+  await quiet()
+})

@@ -1,8 +1,8 @@
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import t from 'tap'
-import type { RequestTransaction } from '../src/index.ts'
 import { buildApp, OrderPlaced } from './helpers/build-app.ts'
+import { kyselyOn } from './kysely-on.ts'
 
 interface Tables {
   orders: { id: string }
@@ -39,18 +39,11 @@ for (const end of ['commit', 'rollback'] as const) {
   })
 }
 
-/** kysely on a transaction that is not its own. */
-function kyselyOn(tx: RequestTransaction): Kysely<Tables> {
-  const client = { query: tx.query, release() {} }
-  const pool = { connect: async () => client, end: async () => {} }
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) })
-}
-
 t.test('kysely runs on request.tx', async t => {
   const { app, stored, quiet } = await buildApp(t, app => {
     app.post<{ Params: { status: string } }>('/:status', { transaction: true }, async (request, reply) => {
       const { status } = request.params
-      const db = kyselyOn(request.tx)
+      const db = kyselyOn<Tables>(request.tx)
       const order = await db.insertInto('orders').values({ id: status }).returning('id').executeTakeFirstOrThrow()
       await reply.sendEvent(OrderPlaced, { orderId: order.id })
       return reply.code(Number(status)).send(await db.selectFrom('orders').selectAll().execute())

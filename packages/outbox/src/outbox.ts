@@ -1,0 +1,126 @@
+import { buildEvent, type EventContract, type ExactJson, type NewEvent } from '@steadfast/events'
+import { type Queryable, storeOn, type TransactionOptions, type TransactionPool, writeEvents } from '@steadfast/store'
+import type { FastifyBaseLogger } from 'fastify'
+import * as channels from './channels.ts'
+import { ContractTwice, ContractUnknown } from './errors.ts'
+import type { Settings } from './options.ts'
+import {
+  type AnyContract,
+  openRequestTransaction,
+  type Prepare,
+  type RequestTransaction
+} from './request-transaction.ts'
+
+/** What the plugin decorates the server with. */
+export interface Outbox {
+  readonly source: string
+  readonly schema: string
+  readonly replyTo: string
+  /** What this service may send, by type. */
+  readonly contracts: ReadonlyMap<string, EventContract>
+  /** Whether this service may send events of a type. */
+  sends(type: string): boolean
+  /** A transaction outside a request: COMMIT when `fn` resolves, ROLLBACK when it rejects. */
+  transaction<T>(fn: (tx: RequestTransaction) => Promise<T>): Promise<T>
+  /**
+   * Tells a listener of committed events, right after COMMIT. A hint to look for work, not a record: a process that
+   * dies in between tells nobody.
+   *
+   * @returns stops listening
+   */
+  onCommit(listener: (events: readonly NewEvent[]) => void): () => void
+  /** Checks data against a contract and makes the event, for {@link write}. Throws as `sendEvent` does. */
+  prepare: Prepare
+  /**
+   * Writes prepared events through a handle of your own: a client of node-postgres, or whatever has
+   * `query(text, values)` and runs in the transaction you own. Let it be the last statement before COMMIT, or the order
+   * of events may differ from the order of commits.
+   */
+  write(handle: Queryable, events: readonly NewEvent[]): Promise<void>
+}
+
+type Listener = (events: readonly NewEvent[]) => void
+/** Opens a transaction; `incoming`: headers whose trace context its events pass on. */
+export type Open = (log: FastifyBaseLogger, incoming?: Record<string, unknown>) => RequestTransaction
+
+/** Makes what the server is decorated with, and what opens the transactions of requests. */
+export function createOutbox(
+  pool: TransactionPool,
+  options: Settings,
+  log: FastifyBaseLogger
+): { outbox: Outbox; open: Open } {
+  const { source, schema, replyTo } = options
+  const contracts = byType(options.contracts)
+  const listeners = new Set<Listener>()
+  const prepare = preparer(contracts, options)
+  const open: Open = (log, incoming) =>
+    openRequestTransaction(pool, transactionOptions(options, listeners, log), prepare, incoming)
+
+  const outbox: Outbox = {
+    source,
+    schema,
+    replyTo,
+    contracts,
+    sends: type => contracts.has(type),
+    prepare,
+    write: (handle, events) => writeEvents(storeOn(handle, schema), events),
+    onCommit(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async transaction(fn) {
+      const tx = open(log)
+      try {
+        const result = await fn(tx)
+        if (tx.state === 'idle' || tx.state === 'open') await tx.commit()
+        return result
+      } catch (error) {
+        await tx.rollback()
+        throw error
+      }
+    }
+  }
+  return { outbox, open }
+}
+
+function preparer(contracts: ReadonlyMap<string, EventContract>, options: Settings): Prepare {
+  const sender = { source: options.source, replyTo: options.replyTo, defaults: options }
+  return (contract, data, sendOptions) => {
+    const known = contracts.get(contract.type)
+    if (known === undefined) throw new ContractUnknown(contract.type, 'it is not among the option "contracts"')
+    if (known !== (contract as AnyContract)) throw new ContractUnknown(contract.type, 'another contract has this type')
+    return buildEvent(known, data as ExactJson, sender, sendOptions)
+  }
+}
+
+function transactionOptions(options: Settings, listeners: Set<Listener>, log: FastifyBaseLogger): TransactionOptions {
+  return {
+    schema: options.schema,
+    idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
+    statementTimeoutMs: options.statementTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs,
+    onIdleError: err => log.warn({ err }, 'connection lost within a transaction'),
+    onLate: err => log.error({ err }, 'transaction used after its end'),
+    onBeforeCommit: events => channels.beforeCommit.hasSubscribers && channels.beforeCommit.publish({ events }),
+    onCommitted(events) {
+      if (channels.afterCommit.hasSubscribers) channels.afterCommit.publish({ events })
+      if (events.length === 0) return
+      for (const listener of listeners) {
+        try {
+          listener(events)
+        } catch (err) {
+          log.error({ err }, 'a listener of the outbox failed')
+        }
+      }
+    }
+  }
+}
+
+function byType(contracts: readonly AnyContract[]): Map<string, EventContract> {
+  const map = new Map<string, EventContract>()
+  for (const contract of contracts) {
+    if (map.has(contract.type) && map.get(contract.type) !== contract) throw new ContractTwice(contract.type)
+    map.set(contract.type, contract as EventContract)
+  }
+  return map
+}
