@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kafkaRequirements, type Teardown, until } from '@steadfast/dev-services'
-import { countFigures, type Figures } from '../count-figures.ts'
+import { countFigures, countMissing, type Figures } from '../count-figures.ts'
 import { type Loop, startLoop } from '../start-loop.ts'
 import type { Service } from '../supervise-service.ts'
 
@@ -16,6 +16,12 @@ export interface TestLoop extends Loop {
   finished(id: string): Promise<{ status: string; reason: string | null }>
   /** Resolves when every order has its end and every request its confirmation. */
   settled(): Promise<Figures>
+  /** Waits until all is settled, and looks for anything lost or doubled. `ids`: acknowledged since the last account. */
+  accountFor(t: Equal, ids: readonly string[]): Promise<void>
+}
+
+interface Equal {
+  equal(found: unknown, wanted: unknown, message: string): unknown
 }
 
 const LIMIT_MS = 40_000
@@ -35,8 +41,21 @@ export async function startTestLoop(t: Teardown, env: Record<string, string> = {
     rmSync(orders, { recursive: true })
     rmSync(loop.logs, { recursive: true })
   })
+  const settled = () =>
+    until(() => settledFigures(loop), { timeoutMs: LIMIT_MS, intervalMs: 100, what: 'all to settle' })
+  let acknowledged = 0
   return {
     ...loop,
+    settled,
+    async accountFor(t, ids) {
+      const figures = await settled()
+      acknowledged += ids.length
+      t.equal(await countMissing(loop.ledgers.market, ids), 0, 'every acknowledged order has its rows')
+      t.equal(figures.accepted, acknowledged, 'a repeated request is one order')
+      t.equal(figures.deployed, figures.accepted, 'one deployment per order')
+      t.equal(figures.duplicateDeployments, 0, 'none doubled')
+      t.equal(figures.parked, 0, 'none left for a person')
+    },
     crashAt({ name }, point) {
       const file = join(orders, name)
       writeFileSync(file, point)
@@ -45,8 +64,7 @@ export async function startTestLoop(t: Teardown, env: Record<string, string> = {
       }
     },
     order: (body = SLEEPER) => placeOrder(loop.market.url, body),
-    finished: id => until(() => finishedOrder(loop.market.url, id), { timeoutMs: LIMIT_MS, what: `the end of ${id}` }),
-    settled: () => until(() => settledFigures(loop), { timeoutMs: LIMIT_MS, intervalMs: 100, what: 'all to settle' })
+    finished: id => until(() => finishedOrder(loop.market.url, id), { timeoutMs: LIMIT_MS, what: `the end of ${id}` })
   }
 }
 
