@@ -108,7 +108,8 @@ export function transports(t: Teardown) {
     {
       name: 'kafka',
       skip: kafka ? (false as const) : 'no Kafka: Java ≥ 17 and Maven needed',
-      transport: () => fp(app => app.register(kafkaTransport, { brokers: kafka?.brokers ?? [] } as object))
+      transport: () =>
+        fp(app => app.register(kafkaTransport, { brokers: kafka?.brokers ?? [], maxWaitTimeMs: 50 } as object))
     }
   ]
 }

@@ -1,0 +1,89 @@
+import { testDatabase, until } from '@steadfast/dev-services'
+import t from 'tap'
+import { build, effects, insertEffect, memory, send, Task } from './helper.ts'
+
+t.test('close waits for handlers that run, and leaves the rest undone', async t => {
+  const database = await testDatabase(t)
+  let release = () => {}
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  let started = 0
+  const transport = memory()
+  const declare = (wait: boolean) => (app: Parameters<Parameters<typeof build>[1]>[0]) =>
+    void app.onEvent(Task, async request => {
+      started++
+      await insertEffect(request.tx, request.body)
+      if (wait) await held
+    })
+  const { app, pool } = await build(t, declare(true), { database, transport })
+  for (const n of [1, 2, 3]) await send(app, Task, { id: 'k', n })
+  await until(() => started === 1)
+  const closed = app.close()
+  await until(
+    () =>
+      app.inject('/').then(
+        () => false,
+        () => true
+      ),
+    { what: 'inject throws' }
+  )
+  release()
+  await closed
+  t.same(await effects(pool), [1], 'what ran has committed; what waited has not begun')
+  t.equal(started, 1)
+  await build(t, declare(false), { database, transport })
+  await until(async () => (await effects(pool)).length === 3)
+  t.same(await effects(pool), [1, 2, 3])
+})
+
+t.test('a handler beyond the deadline does not keep the server from closing', async t => {
+  let started = false
+  const { app, pool } = await build(
+    t,
+    app =>
+      void app.onEvent(Task, { timeoutMs: 500 }, async request => {
+        started = true
+        await insertEffect(request.tx, request.body)
+        await new Promise(() => {})
+      }),
+    { inbox: { closeDeadlineMs: 50 } }
+  )
+  await send(app, Task, { id: 'k', n: 1 })
+  await until(() => started)
+  await app.close()
+  t.same(await effects(pool), [])
+})
+
+t.test('failing, waiting and paused deliveries are given up, not failed', async t => {
+  let asked = 0
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, { retry: { quickRetryDelayMs: 60_000 } }, async (request, reply) => {
+      asked++
+      if (request.body.id === 'wait') return reply.code(503).header('retry-after', '3600').send()
+      throw new Error('broken')
+    })
+  })
+  await send(app, Task, { id: 'wait', n: 1 })
+  await send(app, Task, { id: 'fail', n: 1 })
+  await until(() => asked === 2)
+  await app.close()
+  t.equal((await pool.query('select from steadfast.inbox')).rowCount, 0)
+})
+
+t.test('start and stop many times: no listener, timer or session stays', async t => {
+  const database = await testDatabase(t)
+  const before = process.listenerCount('warning')
+  for (let i = 0; i < 20; i++) {
+    const { app } = await build(t, app => void app.onEvent(Task, async () => {}), {
+      database,
+      inbox: { retryPollMs: 1 }
+    })
+    await app.close()
+  }
+  t.equal(process.listenerCount('warning'), before)
+  const { rows } = await database.pool.query(
+    `select count(*)::integer as n from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`
+  )
+  t.same(rows, [{ n: 0 }])
+})

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { testDatabase, until } from '@steadfast/dev-services'
+import t from 'tap'
+import { build, insertEffect, send, Task, transports } from './helper.ts'
+
+for (const { name, skip, transport } of transports(t)) {
+  t.test(`one key in order, one at a time; different keys side by side (${name})`, { skip }, async t => {
+    const database = await testDatabase(t)
+    const order = new Map<string, number[]>()
+    const running = new Set<string>()
+    let most = 0
+    const { app } = await build(
+      t,
+      app => {
+        app.onEvent(Task, async request => {
+          const { id, n } = request.body
+          if (running.has(id)) t.fail(`two of ${id} at a time`)
+          running.add(id)
+          most = Math.max(most, running.size)
+          order.set(id, [...(order.get(id) ?? []), n])
+          await insertEffect(request.tx, request.body)
+          await sleep(2)
+          running.delete(id)
+        })
+      },
+      { database, transport: transport(database.url) }
+    )
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (let n = 0; n < 10; n++) await Promise.all(keys.map(id => send(app, Task, { id, n })))
+    await until(() => [...order.values()].reduce((sum, { length }) => sum + length, 0) === 60)
+    for (const key of keys) t.same(order.get(key), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], key)
+    t.ok(most > 1, `${most} keys at a time`)
+  })
+}
+
+t.test('while a key waits in memory, others go on', async t => {
+  let asked = 0
+  const done: string[] = []
+  const { app } = await build(t, app => {
+    app.onEvent(Task, async (request, reply) => {
+      if (request.body.id === 'later' && ++asked < 3) return reply.code(503).header('retry-after', '0').send()
+      done.push(`${request.body.id}${request.body.n}`)
+    })
+  })
+  await send(app, Task, { id: 'later', n: 1 })
+  await send(app, Task, { id: 'later', n: 2 })
+  await send(app, Task, { id: 'other', n: 1 })
+  await until(() => done.length === 3)
+  t.same(
+    done.filter(d => d.startsWith('later')),
+    ['later1', 'later2']
+  )
+})

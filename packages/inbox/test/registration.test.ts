@@ -1,0 +1,61 @@
+import postgres from '@fastify/postgres'
+import { testDatabase } from '@steadfast/dev-services'
+import outbox from '@steadfast/outbox'
+import fastify from 'fastify'
+import t from 'tap'
+import inbox from '../src/index.ts'
+import { build, Note, Task } from './helper.ts'
+
+t.test('what it needs is asked for by name', async t => {
+  const { url } = await testDatabase(t)
+  const bare = fastify()
+  bare.register(inbox)
+  await t.rejects(async () => await bare.ready(), { code: 'FST_ERR_PLUGIN_DEPENDENCY_NOT_REGISTERED' })
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.register(postgres, { connectionString: url })
+  app.register(outbox, { source: 'worker' })
+  app.register(inbox)
+  await t.rejects(async () => await app.ready(), { code: 'SF_INBOX_PLUGIN_MISSING', message: /transport/ })
+})
+
+t.test('options are checked, with a suggestion', async t => {
+  await t.rejects(
+    build(t, () => {}, { inbox: { maxInflight: 1 } as object }),
+    { code: 'SF_OPTIONS_INVALID', message: /did you mean "maxInFlight"/ }
+  )
+  await t.rejects(
+    build(t, () => {}, { inbox: { retry: { quickRetry: 1 } } as object }),
+    { message: /did you mean "quickRetries"/ }
+  )
+  await t.rejects(
+    build(t, () => {}, { inbox: { group: 'a/b' } }),
+    { code: 'SF_INBOX_GROUP_INVALID' }
+  )
+  await t.rejects(
+    build(t, () => {}, { inbox: { schema: 'x"; drop' } }),
+    { code: 'SF_STORE_IDENTIFIER_INVALID' }
+  )
+  await build(t, app => {
+    t.throws(() => app.onEvent(Task, { timeoutms: 1 } as object, () => {}), { message: /did you mean "timeoutMs"/ })
+    t.throws(() => app.onEvent(Task, { group: 'a b' }, () => {}), { code: 'SF_INBOX_GROUP_INVALID' })
+  })
+})
+
+t.test('a type has one handler in each group', async t => {
+  await build(t, app => {
+    app.onEvent(Task, () => {}).onEvent(Note, () => {})
+    app.onEvent(Task, { group: 'other' }, () => {})
+    t.throws(() => app.onEvent(Task, () => {}), { code: 'SF_INBOX_DUPLICATE_HANDLER' })
+    app.register(async child => {
+      t.throws(() => child.onEvent(Task, { group: 'other' }, () => {}), { code: 'SF_INBOX_DUPLICATE_HANDLER' })
+    })
+  })
+})
+
+t.test('tables that are missing are named when the server starts', async t => {
+  await t.rejects(
+    build(t, () => {}, { inbox: { schema: 'nowhere' } }),
+    { code: 'SF_STORE_SCHEMA_OLDER' }
+  )
+})

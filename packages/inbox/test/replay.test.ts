@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { testDatabase, until } from '@steadfast/dev-services'
+import { startReplay, stopReplay, storeOn } from '@steadfast/store'
+import t from 'tap'
+import { build, events, send, Task, TaskDone, transports } from './helper.ts'
+
+for (const { name, skip, transport } of transports(t)) {
+  t.test(`a bug in a handler is fixed and the day rerun (${name})`, { skip }, async t => {
+    let isBuggy = true
+    const seen: { replay: boolean; answer: string }[] = []
+    const database = await testDatabase(t)
+    const group = `worker-${randomUUID()}`
+    const { app, pool } = await build(
+      t,
+      app => {
+        app.onEvent(Task, async (request, reply) => {
+          const { id, n } = request.body
+          await request.tx.query(
+            'insert into total (id, n) values ($1, $2) on conflict (id) do update set n = excluded.n',
+            [id, isBuggy ? -n : n]
+          )
+          const answer = await reply.sendEvent(TaskDone, request.body)
+          if (n === 2 && !isBuggy) await reply.sendEvent(TaskDone, { id: 'more', n })
+          seen.push({ replay: request.event.replay, answer: answer.id })
+        })
+      },
+      {
+        database,
+        transport: transport(database.url),
+        inbox: { group },
+        before: async () =>
+          void (await database.pool.query('create table total (id text primary key, n integer not null)'))
+      }
+    )
+    const key = randomUUID()
+    const totals = async () =>
+      (await pool.query('select n from total where id like $1 order by id', [`${key}%`])).rows.map(({ n }) => n)
+    const from = new Date()
+    for (const n of [1, 2, 3]) await send(app, Task, { id: `${key}-${n}`, n })
+    await until(async () => (await totals()).length === 3)
+    t.same(await totals(), [-1, -2, -3])
+    await until(async () => (await app.inbox.lag()) === 0n)
+    const until_ = new Date()
+    await pool.query(`update steadfast.event set status = 'PUBLISHED', due = false, count = 1`)
+    const answers = await events(pool, TaskDone.type)
+
+    isBuggy = false
+    seen.length = 0
+    const id = randomUUID()
+    await startReplay(storeOn(pool), {
+      id,
+      consumer: group,
+      from,
+      until: new Date(until_.getTime() + 60_000),
+      actor: 'me'
+    })
+    await app.inbox.tick()
+    await until(async () => (await totals()).every(n => n > 0), { what: 'the column is right' })
+    await until(async () => (await app.inbox.lag()) === 0n)
+    t.same(await totals(), [1, 2, 3])
+    t.ok(seen.length === 3 && seen.every(({ replay }) => replay))
+    t.same(new Set(seen.map(s => s.answer)), new Set(answers.map(a => a.id)), 'the handler sees the ids of then')
+    const after = await events(pool, TaskDone.type)
+    t.same(
+      after.filter(e => answers.some(a => a.id === e.id)),
+      answers,
+      'answers are not sent anew'
+    )
+    t.match(after.slice(3), [{ key: 'more', due: true }], 'what was not sent then is sent now')
+
+    await app.inbox.tick()
+    t.equal(seen.length, 3, 'once for each replay')
+    await stopReplay(storeOn(pool), { id, actor: 'me' })
+    await pool.query(`update steadfast.event set status = 'PUBLISHED', due = false, count = 1`)
+    await startReplay(storeOn(pool), {
+      id: randomUUID(),
+      consumer: group,
+      from,
+      until: new Date(until_.getTime() + 60_000),
+      resendAnswers: true,
+      actor: 'me'
+    })
+    await app.inbox.tick()
+    await until(() => seen.length === 6)
+    await until(async () => (await events(pool, TaskDone.type)).filter(e => e.due && e.replay).length === 4, {
+      what: 'answers out again'
+    })
+    t.equal((await events(pool, TaskDone.type)).length, 4, 'under their own ids')
+  })
+}
+
+t.test('a rerun that fails changes nothing and raises an alarm', async t => {
+  let run = 0
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, async request => {
+      await request.tx.query('insert into effect (id, n) values ($1, $2)', [request.body.id, ++run])
+      if (run > 1) throw Object.assign(new Error('still broken'), { statusCode: 409 })
+    })
+  })
+  const alarms: unknown[] = []
+  const listener = (message: unknown) => alarms.push(message)
+  subscribe('steadfast:inbox:alarm', listener)
+  t.teardown(() => unsubscribe('steadfast:inbox:alarm', listener))
+  const id = await send(app, Task, { id: 'k', n: 1 })
+  await until(() => run === 1)
+  await until(async () => (await app.inbox.lag()) === 0n)
+  await startReplay(storeOn(pool), {
+    id: randomUUID(),
+    consumer: 'worker',
+    from: new Date(0),
+    until: new Date(Date.now() + 60_000),
+    actor: 'me'
+  })
+  await app.inbox.tick()
+  await until(async () => run === 2 && (await app.inbox.lag()) === 0n)
+  t.match(alarms, [{ code: 'SF_INBOX_REPLAY_FAILED', eventId: id, message: /still broken/ }])
+  t.match((await pool.query('select state, outcome from steadfast.inbox')).rows, [{ state: 'DONE', outcome: 200 }])
+  t.match((await pool.query('select n from effect')).rows, [{ n: 1 }])
+})
