@@ -127,6 +127,8 @@ export function actOnInbox(server: Server, context: Context): void {
   )
 }
 
+const TOPIC = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
 async function tellSender(
   source: string,
   consumer: string,
@@ -134,7 +136,8 @@ async function tellSender(
   error: { status: number; code: string; message: string },
   write: (event: ReturnType<typeof buildEvent>) => Promise<void>
 ): Promise<void> {
-  if (replyTo === null) return
+  // The reply address is what a sender wrote: one that is no topic would only be in the relay's way.
+  if (replyTo === null || !TOPIC.test(replyTo)) return
   const options = { inReplyTo: eventId, ...(correlationId === null ? {} : { correlationId }) }
   const signal = buildEvent(RefusedSignal, { eventId, consumer, ...error }, { source }, options)
   await write({ ...signal, topic: replyTo, key, lane: laneOf(key) })
