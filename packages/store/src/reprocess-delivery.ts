@@ -10,8 +10,8 @@ export interface DeliveryAction {
 
 /**
  * Lets the handler run again on a held or refused delivery, with its audit row in the same statement: it becomes RETRY,
- * due now, with no attempts counted. A refusal that was stored as the answer is withdrawn, so that a duplicate does not
- * repeat it. `false`: not held or refused, or its body is gone.
+ * due now, with no attempts counted. This consumer's refusal, if it was stored as the answer, is withdrawn, so that a
+ * duplicate does not repeat it. `false`: not held or refused, or its body is gone.
  */
 export async function reprocessDelivery(
   db: Db,
@@ -28,7 +28,7 @@ export async function reprocessDelivery(
        returning i.consumer, i.event_id
      ), withdrawn as (
        update ${s}.event e set is_answer = false, updated_at = clock_timestamp() from reprocessed r
-       where e.causation_id = r.event_id and e.type = 'steadfast.refused' and e.is_answer
+       where e.causation_id = r.event_id and e.type = 'steadfast.refused' and e.is_answer and e.payload->>'consumer' = r.consumer
      ), audited as (
        insert into ${s}.audit (actor, action, event_id, consumer, note, details)
        select $3::text, 'reprocess', r.event_id, r.consumer, $4::text, json_build_object('state', b.state, 'attempts', b.attempts, 'error', b.error)

@@ -20,7 +20,12 @@ t.test('held and refused ones wait for their handler again, others do not', asyn
     ['REFUSED', true]
   ] as const) {
     const eventId = await seedDelivery(pool, { state, attempts: 4, error: { message: 'bug' } })
-    const refusal = await seedEvent(pool, { type: 'steadfast.refused' }, { contract: Answered, inReplyTo: eventId })
+    const refused = (consumer: string) => ({
+      type: 'steadfast.refused',
+      payload: JSON.stringify({ eventId, consumer })
+    })
+    const refusal = await seedEvent(pool, refused('deploy'), { contract: Answered, inReplyTo: eventId })
+    const ofAnother = await seedEvent(pool, refused('deploy.search'), { contract: Answered, inReplyTo: eventId })
     const answer = await seedEvent(pool, {}, { contract: Answered, inReplyTo: eventId })
     const by = (actor: string) => reprocessDelivery(db, { consumer: 'deploy', eventId, actor, note: 'fixed' })
     const outcomes = await Promise.all([by('ann'), by('bob')])
@@ -30,6 +35,7 @@ t.test('held and refused ones wait for their handler again, others do not', asyn
       fit ? { state: 'RETRY', attempts: 0, dueAt: Date } : { state, attempts: 4 }
     )
     t.equal((await getEvent(db, refusal))?.isAnswer, !fit, 'the stored refusal is withdrawn')
+    t.equal((await getEvent(db, ofAnother))?.isAnswer, true, 'that of another consumer stands')
     t.equal((await getEvent(db, answer))?.isAnswer, true)
     const audit = await listAudit(db, { eventId }, { limit: 9 })
     t.match(
