@@ -56,6 +56,7 @@ async function connect(url: string, schema: string): Promise<Connection> {
   const client = new pg.Client({ connectionString: url, application_name: 'steadfast-proof' })
   client.on('error', () => {})
   await client.connect()
-  await client.query('set synchronous_commit = off')
+  // No statement of a history may wait for ever: the driver itself would be what it waits for.
+  await client.query("set synchronous_commit = off; set statement_timeout = '10s'")
   return { client, db: storeOn(client, schema) }
 }

@@ -1,0 +1,350 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  claimReplay,
+  claimRetry,
+  type Db,
+  findRunnable,
+  finishDelivery,
+  holdDelivery,
+  purgeInbox,
+  releaseHeld,
+  reprocessDelivery,
+  retryLater,
+  setAside
+} from '@steadfast/store'
+import { resultDifference } from '../differences.ts'
+import { uuidAt } from '../event/world.ts'
+import type { HistoryKind } from '../history-kind.ts'
+import { type Connection, openLane } from '../lane.ts'
+import { deliver, ERROR, expectEnded, LONG_LOCK_MS, refuse, sameRow, take, wouldWait } from './deliver.ts'
+import type { Arriving, ModelDelivery } from './model.ts'
+import * as expected from './model.ts'
+import { inboxOperations, type Operation } from './operations.ts'
+import {
+  arriving,
+  BODY,
+  clockOf,
+  commitEffect,
+  connection,
+  consumerName,
+  EFFECT_TABLE,
+  KEYS,
+  newDelivery,
+  newWorld,
+  nowOf,
+  settle,
+  type World,
+  writeCaused,
+  writeEffect
+} from './world.ts'
+
+type Of<N extends Operation['op']> = Extract<Operation, { op: N }>
+
+const LATER_MS = 2000
+const REPLAYS = [uuidAt(0), uuidAt(0)]
+// As in the histories of events: how long the second one is given to reach the row of the first.
+const MEET_MS = 3
+
+/** The inbox of two consumer groups, with crashes, paused processes, late verbs and operators in any order. */
+export const inboxHistory: HistoryKind<Operation> = {
+  name: 'inbox',
+  operations: inboxOperations,
+  openLane: (url, schema) =>
+    openLane(url, { schema, tables: ['inbox', 'event', 'audit', 'effect'], connections: 2, extra: EFFECT_TABLE }),
+  async run(lane, operations, trail) {
+    await lane.reset()
+    const world = newWorld(lane, trail)
+    for (const operation of operations) {
+      world.stepFrom = Date.now()
+      await (steps[operation.op] as (world: World, operation: Operation) => unknown)(world, operation)
+    }
+  }
+}
+
+const at = (list: readonly ModelDelivery[], n: number): ModelDelivery | undefined => list[n % Math.max(1, list.length)]
+
+/** The bounds of what a transaction writes that began in this step, at its end. */
+function clockSince(world: World): () => expected.Clock {
+  const { stepFrom } = world
+  return () => ({ now: world.now, real: { from: stepFrom - 1, to: Date.now() + 1 } })
+}
+
+/** Whether a row is in the hands of the open transaction. */
+const isHeldOpen = ({ open }: World, row: Arriving) => open !== undefined && sameRow(open.arriving, row)
+
+const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = {
+  append(world, { key }) {
+    world.log.push({ eventId: uuidAt(Date.now()), key: KEYS[key] ?? 'a' })
+  },
+
+  async deliver(world, { consumer, again, quick, ending }) {
+    const next = world.next[consumer as 0 | 1]
+    const read = world.log.slice(0, next)
+    const entry = again === null ? world.log[next] : read[again % Math.max(1, read.length)]
+    if (entry === undefined) return
+    const row = arriving(consumer, entry)
+    if (wouldWait(world, row)) return
+    const done = await deliver(world, connection(world, 0), row, { quick, ending })
+    if (done && again === null) world.next[consumer as 0 | 1]++
+  },
+
+  async begin(world, { consumer }) {
+    const entry = world.log[world.next[consumer as 0 | 1]]
+    if (world.open !== undefined || entry === undefined) return
+    const row = arriving(consumer, entry)
+    const here = connection(world, 1)
+    const { taken, answers } = await take(world, here, row)
+    world.trail.push(`${row.consumer} is handed ${row.eventId} (key ${row.key}): ${taken}; its transaction stays open`)
+    if (taken !== 'taken') {
+      world.next[consumer as 0 | 1]++
+      const wanted = expectEnded(world, row, taken)
+      return settle(world, resultDifference('replayAnswers', wanted ?? null, answers ?? null))
+    }
+    await writeEffect(here.db, row)
+    const order = world.model.nextOrder++
+    const since = clockSince(world)
+    world.open = {
+      kind: 'fresh',
+      arriving: row,
+      commit() {
+        expected.insert(world.model, { ...expected.arrived(world.model, row, {}, since()), order })
+        commitEffect(world, row)
+      }
+    }
+    await settle(world)
+  },
+
+  async beginRetry(world, { consumer, which }) {
+    const row = at(expected.runnable(world.model, consumerName(consumer), 100, world.now), which)
+    if (world.open !== undefined || row === undefined) return
+    const here = connection(world, 1)
+    await here.client.query('begin')
+    const claimed = await claimRetry(here.db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
+    world.trail.push(`${row.consumer} takes up ${row.eventId}: ${claimed}; its transaction stays open`)
+    await writeEffect(here.db, row)
+    const since = clockSince(world)
+    world.open = {
+      kind: 'retry',
+      arriving: row,
+      commit() {
+        expected.finish(row, 200, since())
+        commitEffect(world, row)
+      }
+    }
+    await settle(world, resultDifference(`claiming ${row.eventId}`, true, claimed))
+  },
+
+  async end(world, { end }) {
+    if (world.open === undefined) return
+    await endOpen(world, end)
+    await settle(world)
+  },
+
+  async meet(world, { by, end }) {
+    const { open } = world
+    if (open === undefined) return
+    const row = open.arriving
+    if (by === 'deliver' && (open.kind !== 'fresh' || wouldWait(world, row))) return
+    world.trail.push(`somebody (${by}) meets the open ${row.eventId}`)
+    const here = connection(world, 0)
+    const ended = (async () => {
+      await sleep(MEET_MS)
+      await endOpen(world, end)
+    })()
+    if (by === 'deliver') await Promise.all([ended, meetDelivery(world, here, row, ended)])
+    else await Promise.all([ended, lateVerb(world, here, by, row, ended)])
+  },
+
+  async retry(world, { consumer, which, ending }) {
+    const here = connection(world, 0)
+    const name = consumerName(consumer)
+    const want = expected.runnable(world.model, name, 3, world.now).map(d => d.eventId)
+    const have = (await findRunnable(here.db, name, 3, nowOf(world))).map(d => d.eventId)
+    const found = resultDifference('findRunnable', want, have)
+    const row =
+      want.length > 0
+        ? expected.findDelivery(world.model, { consumer: name, eventId: want[which % want.length] ?? '' })
+        : undefined
+    world.trail.push(`${name} looks what may run: ${have.length}`)
+    if (row === undefined || found.length > 0) return settle(world, found)
+    await retry(world, here, row, ending)
+  },
+
+  async late(world, { verb, consumer, event }) {
+    const known = world.model.deliveries.filter(d => d.consumer === consumerName(consumer))
+    const row = at(known, event)
+    if (row === undefined) return
+    const waits = isHeldOpen(world, row) && (verb === 'later' || verb === 'hold' || verb === 'refuse')
+    if (!waits) await lateVerb(world, connection(world, 0), verb, row)
+  },
+
+  async reprocess(world, { which }) {
+    const row = at(
+      world.model.deliveries.filter(d => d.row.state === 'HELD' || d.row.state === 'REFUSED'),
+      which
+    )
+    if (row !== undefined) await lateVerb(world, connection(world, 0), 'reprocess', row)
+  },
+
+  async release(world, { which }) {
+    const row = at(
+      world.model.deliveries.filter(d => d.row.state === 'HELD'),
+      which
+    )
+    if (row !== undefined) await lateVerb(world, connection(world, 0), 'release', row)
+  },
+
+  async replay(world, { consumer, event, replay }) {
+    const row = at(
+      world.model.deliveries.filter(d => d.consumer === consumerName(consumer)),
+      event
+    )
+    const replayId = REPLAYS[replay] ?? ''
+    if (row === undefined || isHeldOpen(world, row)) return
+    const { client, db } = connection(world, 0)
+    await client.query('begin')
+    const claimed = await claimReplay(db, { ...row, replayId })
+    if (claimed) await writeEffect(db, row, replayId)
+    await client.query('commit')
+    world.trail.push(`replay ${replayId} comes to ${row.eventId}: ${claimed}`)
+    const want = row.row.state === 'DONE' && row.row.replay_id !== replayId
+    if (want) {
+      Object.assign(row.row, { replay_id: replayId, updated_at: clockOf(world).real })
+      world.model.effects.push({ ...row, replay: replayId })
+    }
+    await settle(world, resultDifference('claimReplay', want, claimed))
+  },
+
+  async purge(world, { olderThanMs, limit }) {
+    const { db } = connection(world, 0)
+    const { purged } = await purgeInbox(db, { olderThanMs, limit }, nowOf(world))
+    const gone = expected.purge(world.model, olderThanMs, limit, clockOf(world))
+    // The log forgets before the inbox does.
+    if (gone.length > 0) forget(world, gone)
+    world.trail.push(`retention of ${olderThanMs} ms, limit ${limit}: ${purged}`)
+    await settle(world, resultDifference('purgeInbox', gone.length, purged))
+  },
+
+  advance(world, { ms }) {
+    world.now += ms
+    world.trail.push(`time advances by ${ms} ms`)
+  }
+}
+
+function forget(world: World, gone: readonly ModelDelivery[]): void {
+  const ids = new Set(gone.map(d => d.eventId))
+  for (const n of [0, 1] as const)
+    world.next[n] -= world.log.slice(0, world.next[n]).filter(e => ids.has(e.eventId)).length
+  world.log = world.log.filter(e => !ids.has(e.eventId))
+}
+
+async function endOpen(world: World, end: 'commit' | 'rollback'): Promise<void> {
+  const { open } = world
+  await connection(world, 1).client.query(end)
+  world.trail.push(`the open transaction of ${open?.arriving.eventId} ends: ${end}`)
+  world.open = undefined
+  if (end === 'commit') open?.commit()
+}
+
+/** The same event handed to another process, which waits for the first. */
+async function meetDelivery(world: World, here: Connection, row: Arriving, ended: Promise<void>): Promise<void> {
+  const result = await take(world, here, row, LONG_LOCK_MS)
+  await ended
+  const known = expected.findDelivery(world.model, row)
+  const want = known === undefined ? 'taken' : `duplicate ${known.row.state}`
+  if (result.taken === 'taken') await here.client.query('rollback')
+  world.trail.push(`  the other was told: ${result.taken}`)
+  await settle(world, resultDifference(`the delivery of ${row.eventId}`, want, result.taken))
+}
+
+async function retry(world: World, here: Connection, row: ModelDelivery, ending: Of<'retry'>['ending']): Promise<void> {
+  const { client, db } = here
+  await client.query('begin')
+  const claimed = await claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
+  world.trail.push(`${row.consumer} takes up ${row.eventId} (key ${row.key}): ${claimed}; ${ending}`)
+  const want = !isHeldOpen(world, row)
+  if (!claimed || !want) {
+    await client.query('rollback')
+    return settle(world, resultDifference(`claiming ${row.eventId}`, want, claimed))
+  }
+  await writeEffect(db, row)
+  if (ending === 'handled' || ending === 'accepted') {
+    const note = ending === 'handled' ? await writeCaused(world, db, row, 'deploy.answered') : undefined
+    const outcome = ending === 'accepted' ? 202 : 200
+    if (outcome !== 200) await finishDelivery(db, row.consumer, row.eventId, outcome)
+    await client.query('commit')
+    expected.finish(row, outcome, clockOf(world))
+    note?.()
+    commitEffect(world, row)
+    return settle(world)
+  }
+  await client.query('rollback')
+  if (ending === 'refused') await refuse(world, here, row)
+  if (ending === 'failed') await lateVerb(world, here, 'later', row)
+  if (ending === 'held') await lateVerb(world, here, 'hold', row)
+  await settle(world)
+}
+
+/** What each of the verbs answers, and what it must. */
+const verbs: {
+  [N in Of<'late'>['verb']]: (
+    world: World,
+    db: Db,
+    row: Arriving
+  ) => { run(): Promise<unknown>; expect(known: ModelDelivery | undefined): unknown }
+} = {
+  claim: (world, db, row) => ({
+    run: () => claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world)),
+    expect: known => known !== undefined && expected.mayRun(world.model, known, world.now) && !isHeldOpen(world, row)
+  }),
+  later: (world, db, row) => ({
+    run: () => retryLater(db, { ...row, attempts: 2, dueInMs: LATER_MS, error: ERROR }, nowOf(world)),
+    expect: known => expected.retryLater(known, 2, LATER_MS, ERROR.code, clockOf(world))
+  }),
+  hold: (world, db, row) => ({
+    run: () => holdDelivery(db, { ...row, attempts: 3, outcome: 500, error: ERROR }),
+    expect: known => expected.hold(known, 3, 500, ERROR.code, clockOf(world))
+  }),
+  refuse: () => ({ run: async () => undefined, expect: () => undefined }),
+  aside: (world, db, row) => ({
+    run: () => setAside(db, newDelivery(row), { state: 'BLOCKED', body: BODY }, nowOf(world)),
+    expect: known => known === undefined
+  }),
+  release: (world, db, row) => ({
+    run: async () => (await releaseHeld(db, { ...row, actor: 'ann', error: ERROR }))?.eventId,
+    expect: known =>
+      expected.release(world.model, known, ERROR.status, ERROR.code, clockOf(world)) ? row.eventId : undefined
+  }),
+  reprocess: (world, db, row) => ({
+    run: () => reprocessDelivery(db, { ...row, actor: 'ann' }, nowOf(world)),
+    expect(known) {
+      if (known?.row.state === 'REFUSED') world.outOfOrder.add(`${row.consumer} ${row.eventId}`)
+      return expected.reprocess(world.model, known, clockOf(world))
+    }
+  })
+}
+
+/** A verb in a transaction of its own; one that claims is rolled back, as by a crash. `after`: what it waits for. */
+async function lateVerb(
+  world: World,
+  here: Connection,
+  verb: Of<'late'>['verb'],
+  row: Arriving,
+  after?: Promise<void>
+): Promise<void> {
+  if (verb === 'refuse') return lateRefusal(world, here, row, after)
+  const { client, db } = here
+  const { run, expect } = verbs[verb](world, db, row)
+  await client.query('begin')
+  const answer = await run()
+  await client.query(verb === 'claim' ? 'rollback' : 'commit')
+  await after
+  world.trail.push(`${verb} of ${row.eventId} at ${row.consumer} → ${answer}`)
+  const want = expect(expected.findDelivery(world.model, row))
+  await settle(world, resultDifference(`${verb} of ${row.eventId}`, want ?? null, answer ?? null))
+}
+
+async function lateRefusal(world: World, here: Connection, row: Arriving, after?: Promise<void>): Promise<void> {
+  world.trail.push(`refusal of ${row.eventId} at ${row.consumer}`)
+  await refuse(world, here, row, after)
+}
