@@ -60,8 +60,11 @@ const noticed: Record<Defect, ComplianceTestName> = {
   'lag ignores what is out': 'lag'
 }
 
+// They wait rather than work, so they run side by side.
+t.jobs = 6
+
 for (const [defect, name] of Object.entries(noticed)) {
-  t.test(`a transport that ${defect} fails: ${name}`, async t => {
+  t.test(`a transport that ${defect} fails: ${name}`, { buffered: true }, async t => {
     const failed = await failures(defect as Defect)
     t.ok(failed.includes(name), `failed: ${failed.join(', ')}`)
   })

@@ -9,8 +9,11 @@ const variants: [string, PostgresTransportOptions][] = [
   ['by polling alone', { notify: false }]
 ]
 
+// They wait rather than work, so they run side by side.
+t.jobs = variants.length
+
 for (const [name, options] of variants) {
-  t.test(`complies, ${name}`, async t => {
+  t.test(`complies, ${name}`, { buffered: true }, async t => {
     const { url } = await testDatabase(t)
     const proxy = await startProxy({ targetPort: Number(new URL(url).port) })
     t.teardown(() => proxy.close())

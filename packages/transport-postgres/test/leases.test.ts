@@ -1,9 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { testDatabase, until } from '@steadfast/dev-services'
 import type pg from 'pg'
 import t from 'tap'
+import { openDatabase } from '../src/database.ts'
+import { readSettings, silent } from '../src/options.ts'
+import { claimLeases } from '../src/sql/claim-leases.ts'
+import { readLeases } from '../src/sql/read-leases.ts'
 import { createFor, join, message, publish, spread } from './create.ts'
 
 async function owners(pool: pg.Pool): Promise<string[]> {
@@ -90,6 +95,25 @@ t.test('a process that was stopped past its lease loses it, and moves no offset 
   t.same(rows, [{ offset: '1', generation: '2' }])
   for (const delivery of heir.deliveries) delivery.done()
   await until(async () => (await heir.subscription.lag()) === 0n)
+})
+
+t.test('of two members that claim at once, one gets the partition; a live lease is not taken', async t => {
+  const { url, pool } = await testDatabase(t)
+  const transport = createFor(t, { connectionString: url })
+  await transport.ensureTopics([{ name: 'topic', partitions: 3 }])
+  const db = openDatabase(readSettings({ pool }), silent)
+  const ids = (await readLeases(db, 'g', ['topic'])).map(lease => lease.id)
+  const members = Array.from({ length: 4 }, () => ({ group: 'g', id: randomUUID(), topics: ['topic'] }))
+  const claimed = await Promise.all(members.map(member => claimLeases(db, member, ids, 60_000)))
+  t.same(claimed.flatMap(leases => leases.map(lease => lease.id)).sort(), ids.sort())
+  t.ok(claimed.flat().every(({ generation, offset }) => generation === 1 && offset === 0))
+  await pool.query(`update steadfast_log.group_offset set expires_at = clock_timestamp() - interval '1 second'`)
+  const [heir] = members
+  const taken = heir ? await claimLeases(db, heir, ids, 60_000) : []
+  t.same(
+    taken.map(({ generation }) => generation),
+    [2, 2, 2]
+  )
 })
 
 async function end(child: ChildProcess): Promise<void> {

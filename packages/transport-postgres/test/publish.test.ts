@@ -89,6 +89,37 @@ t.test('a topic that was deleted under a running client fails the batch, and is 
   await until(() => transport.health().ready)
 })
 
+t.test('what a failure says of a message: only the word of the server is proof that it was not stored', async t => {
+  const { pool } = await testDatabase(t)
+  let failure: object | undefined
+  const failing = new Proxy(pool, {
+    get(target, name) {
+      if (name !== 'connect') return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)
+      return async () => {
+        const client = await target.connect()
+        const query = async (text: string, values: unknown[]) => {
+          const fails = text.includes('incoming') && failure
+          if (fails) throw Object.assign(new Error('injected'), fails)
+          return client.query(text, values)
+        }
+        return { query, on() {}, off() {}, release: (error?: Error) => client.release(error) }
+      }
+    }
+  })
+  const transport = createFor(t, { pool: failing, notify: false })
+  const outcome = async (what: object | undefined) => {
+    failure = what
+    return outcomes(await publish(transport, [message('t', 'k', 'm')]))[0]
+  }
+  t.equal(await outcome(undefined), 'ok')
+  t.equal(await outcome({ code: '53100', severity: 'ERROR' }), 'unavailable', 'disk full')
+  t.equal(await outcome({ code: '25006', severity: 'FEHLER' }), 'unavailable', 'read-only, in another language')
+  t.equal(await outcome({ code: '57P01', severity: 'FATAL' }), 'unknown', 'ended by an administrator')
+  t.equal(await outcome({ code: 'EPIPE' }), 'unknown', 'the connection broke')
+  t.equal(await outcome({}), 'unknown')
+  t.equal(await outcome(undefined), 'ok')
+})
+
 t.test('a closed transport answers and does not hang', async t => {
   const { url } = await testDatabase(t)
   const transport = createFor(t, { connectionString: url })
