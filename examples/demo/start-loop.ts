@@ -64,7 +64,13 @@ export async function startLoop({ choice, databaseUrl, env = {}, nodeArguments =
   const logs = mkdtempSync(join(tmpdir(), 'steadfast-demo-'))
   const ports = { market: await freePort(), deploy: await freePort() }
   // a broker of ours lets consumers be short of breath; an existing one may insist on Kafka's 6 seconds
-  const common = { ...DEMO_ENV, ...broker.env, CONSUMER_TIMEOUT_MS: broker.own ? '2500' : '6000', ...env }
+  const common = {
+    ...DEMO_ENV,
+    ...broker.env,
+    CONSUMER_TIMEOUT_MS: broker.own ? '2500' : '6000',
+    NODE_COMPILE_CACHE: join(logs, 'compiled'),
+    ...env
+  }
   const service = (name: 'market' | 'deploy', own: Record<string, string>) =>
     superviseService({
       name,

@@ -11,29 +11,30 @@ t.before(async () => {
 
 const REAL = { product: 'postgres', plan: 'small' }
 
-const POINTS = [
-  ['market', 'steadfast:outbox:after-commit', 'after COMMIT'],
-  ['market', 'steadfast:relay:batch-sent', "after the broker's acknowledgement, before the mark"],
-  ['market', 'steadfast:inbox:after-commit', "after the consumer's COMMIT, before the offset"],
-  ['deploy', 'steadfast:inbox:after-commit', "after the consumer's COMMIT, before the offset"],
-  ['deploy', 'steadfast:outbox:after-commit', 'after the COMMIT of a result'],
-  ['deploy', 'steadfast:relay:batch-sent', "after the broker's acknowledgement of a result, before the mark"]
+const COMMITTED = 'steadfast:outbox:after-commit'
+const ACKNOWLEDGED = 'steadfast:relay:batch-sent'
+const CONSUMED = 'steadfast:inbox:after-commit'
+
+const CASES = [
+  ['after the COMMIT of an order, and of a result', COMMITTED, COMMITTED],
+  ["after the broker's acknowledgement and before the mark, at both", ACKNOWLEDGED, ACKNOWLEDGED],
+  ["after the consumer's COMMIT and before the offset, at both", CONSUMED, CONSUMED]
 ] as const
 
-for (const [name, point, words] of POINTS) {
-  t.test(`kill -9 of ${name} ${words}`, async t => {
-    const crash = loop.crashAt(loop[name], point)
+for (const [words, atMarket, atDeploy] of CASES) {
+  t.test(`kill -9 of market and of deploy ${words}`, async t => {
+    const crashes = [loop.crashAt(loop.market, atMarket), loop.crashAt(loop.deploy, atDeploy)]
     const ids = await Promise.all([loop.order(), loop.order(), loop.order()])
-    await crash.crashed()
+    await Promise.all(crashes.map(crash => crash.crashed()))
     await loop.accountFor(t, ids)
   })
 }
 
 t.test('kill -9 of deploy while it deploys: another process goes on where it was', async t => {
-  const ids = await Promise.all(Array.from({ length: 6 }, () => loop.order(REAL)))
+  const ids = await Promise.all(Array.from({ length: 3 }, () => loop.order(REAL)))
   const begun = `select from deployment where product = 'postgres' and status = 'WORKING' and step <> 'check'`
   await until(async () => (await loop.ledgers.deploy.query(begun)).rowCount, { what: 'a deployment to begin' })
   await loop.deploy.kill9()
   await loop.accountFor(t, ids)
-  t.equal((await loop.settled()).realDeployments, 6, 'each has its database on the target server')
+  t.equal((await loop.settled()).realDeployments, 3, 'each has its database on the target server')
 })
