@@ -80,6 +80,8 @@ t.test('release: refused with the note, the sender told in the same transaction,
 
   const strange = await seedDelivery(pool, { state: 'HELD', reply_to: 'no topic!' })
   t.match(await post(`/inbox/deploy/${strange}/release`, { note: 'x' }), { status: 200 })
+  const projection = await seedDelivery(pool, { consumer: 'projection', state: 'HELD' })
+  t.match(await post(`/inbox/projection/${projection}/release`, { note: 'x' }), { status: 200 })
   const silent = await seedDelivery(pool, { state: 'HELD', reply_to: null })
   t.match(await post(`/inbox/deploy/${silent}/release`, { note: 'x' }), { status: 200 })
   t.equal((await pool.query('select 1 from steadfast.event')).rows.length, 1, 'nobody asked to be told')

@@ -117,7 +117,9 @@ export function actOnInbox(server: Server, context: Context): void {
       const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message: note }
       const released = await context.write(async (db, tx) => {
         const delivery = await releaseHeld(db, { consumer, eventId: id, actor, note, error })
-        if (delivery !== undefined) await tellSender(context.source, consumer, delivery, error, e => tx.write(e))
+        // Other groups than the service's own answer nobody: their failures are no verdict on the request.
+        if (delivery !== undefined && consumer === context.consumer)
+          await tellSender(context.source, consumer, delivery, error, e => tx.write(e))
         return delivery !== undefined
       })
       if (!released) throw await unfit(context, consumer, id, 'released')
