@@ -1,0 +1,29 @@
+import t from 'tap'
+import { claimRetry } from '../src/claim-retry.ts'
+import { storeOn } from '../src/db.ts'
+import { delivery, store } from './deliveries.ts'
+import { seedDelivery } from './seed.ts'
+
+t.test('two processes: one has it, the other is answered at once; a rollback gives it back', async t => {
+  const { pool } = await store(t)
+  const eventId = await seedDelivery(pool, { state: 'RETRY', due_at: new Date(0) })
+  const [first, second] = [await pool.connect(), await pool.connect()]
+  t.teardown(() => [first, second].map(c => c.release(true)))
+  const claim = { consumer: 'deploy', eventId, lockTimeoutMs: 50 }
+  await first.query('begin')
+  t.ok(await claimRetry(storeOn(first), claim))
+  t.notOk(await claimRetry(storeOn(second), claim))
+  await first.query('rollback')
+  t.ok(await claimRetry(storeOn(second), claim))
+  t.notOk(await claimRetry(storeOn(first), { ...claim, eventId: delivery().eventId }))
+})
+
+t.test('the lock timeout holds for the rest of the transaction', async t => {
+  const { pool } = await store(t)
+  const eventId = await seedDelivery(pool, { state: 'BLOCKED' })
+  const client = await pool.connect()
+  t.teardown(() => client.release(true))
+  await client.query('begin')
+  await claimRetry(storeOn(client), { consumer: 'deploy', eventId, lockTimeoutMs: 1234 })
+  t.same((await client.query('show lock_timeout')).rows, [{ lock_timeout: '1234ms' }])
+})

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { findRunnable } from '../src/find-runnable.ts'
+import { setAside } from '../src/set-aside.ts'
+import { body, delivery, store } from './deliveries.ts'
+
+t.test('many deliveries behind a held one are not even looked at', async t => {
+  const { db, pool } = await store(t)
+  await pool.query(
+    `insert into steadfast.inbox (consumer, event_id, state, key, topic, position, source, type, envelope, body)
+     select 'deploy', gen_random_uuid(), case when n % 1000 = 1 then 'HELD' else 'BLOCKED' end, 'k' || (n - 1) / 1000, 't', n::text, 's', 't', '{}', ''
+     from generate_series(1, 5000) n`
+  )
+  await pool.query('analyze steadfast.inbox')
+  const free = delivery({ key: 'z' })
+  await setAside(db, free, { state: 'BLOCKED', body })
+  t.same(
+    (await findRunnable(db, 'deploy', 10)).map(r => r.eventId),
+    [free.eventId]
+  )
+  const client = await pool.connect()
+  t.teardown(() => client.release(true))
+  let plan = ''
+  const explaining = {
+    schema: 'steadfast',
+    async rows<R>(text: string, values?: unknown[]) {
+      const { rows } = await client.query(`explain (analyze, costs off, timing off, summary off) ${text}`, values)
+      plan = rows.map(r => Object.values(r)[0]).join('\n')
+      return [] as R[]
+    }
+  }
+  await findRunnable(explaining, 'deploy', 10)
+  t.notMatch(plan, /Seq Scan on inbox/)
+  const most = Math.max(...[...plan.matchAll(/actual rows=([\d.]+)/g)].map(m => Number(m[1])))
+  t.ok(most < 100, plan)
+})

@@ -1,0 +1,27 @@
+import t from 'tap'
+import { getDelivery } from '../src/get-delivery.ts'
+import { refuseDelivery } from '../src/refuse-delivery.ts'
+import { body, broken, delivery, store } from './deliveries.ts'
+import { seedDelivery } from './seed.ts'
+
+t.test('a fresh delivery, or one that was set aside, is refused; a finished or held one is not', async t => {
+  const { db, pool } = await store(t)
+  const fresh = delivery()
+  t.ok(await refuseDelivery(db, fresh, { body, outcome: 409, error: broken }))
+  t.match(await getDelivery(db, 'deploy', fresh.eventId), { ...fresh, state: 'REFUSED', outcome: 409, error: broken })
+  t.same((await getDelivery(db, 'deploy', fresh.eventId))?.body, body)
+  for (const [state, fit] of [
+    ['RETRY', true],
+    ['BLOCKED', true],
+    ['DONE', false],
+    ['HELD', false],
+    ['REFUSED', false]
+  ] as const) {
+    const eventId = await seedDelivery(pool, { state, due_at: new Date() })
+    t.equal(await refuseDelivery(db, delivery({ eventId }), { body, outcome: 422, error: broken }), fit, state)
+    t.match(
+      await getDelivery(db, 'deploy', eventId),
+      fit ? { state: 'REFUSED', outcome: 422, dueAt: null } : { state, outcome: 200 }
+    )
+  }
+})
