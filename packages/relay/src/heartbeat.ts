@@ -4,7 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 
 /** Keeps this relay among the living and says which lanes are its. */
 export interface Heartbeat {
-  /** Beats once now, if it never did before. */
+  /** Those of the last beat. Beats now when none was, or when nothing else makes it beat. */
   lanes(): Promise<readonly number[]>
   /** Relays that live, as of the last beat. */
   relays(): number
@@ -49,7 +49,7 @@ export function heartbeat(
 
   return {
     async lanes() {
-      if (living.length === 0) await beat()
+      if (living.length === 0 || timer === undefined) await beat()
       return lanes
     },
     relays: () => living.length,

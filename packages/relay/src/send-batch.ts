@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeEvent, type Outgoing, type PublishResult, type Transport } from '@steadfast/events'
 import type { DueEvent } from '@steadfast/store'
 
@@ -26,32 +25,40 @@ export async function sendBatch(
     }
   }
   if (messages.length > 0) {
-    const answers = await publish(transport, messages, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]))
+    const answers = await publish(transport, messages, signal, timeoutMs)
     for (const [n, i] of positions.entries()) results[i] = answers[n]
   }
   return results.map(result => result ?? unknown(new Error(`${transport.name} did not answer for this message`)))
 }
 
-async function publish(transport: Transport, messages: Outgoing[], signal: AbortSignal): Promise<PublishResult[]> {
-  const done = new AbortController()
+// A controller of its own rather than AbortSignal.any: what that makes stays tied to the signal of the whole relay.
+async function publish(
+  transport: Transport,
+  messages: Outgoing[],
+  signal: AbortSignal,
+  timeoutMs: number
+): Promise<PublishResult[]> {
+  const limit = new AbortController()
+  let grace: NodeJS.Timeout | undefined
+  const overdue = new Promise<never>((_, reject) => {
+    const give = () => reject(new Error(`${transport.name} did not settle in time`))
+    limit.signal.addEventListener('abort', () => {
+      grace = setTimeout(give, GRACE_MS).unref()
+    })
+  })
+  const end = () => limit.abort(signal.reason)
+  signal.addEventListener('abort', end)
+  const timer = setTimeout(() => limit.abort(new Error(`not sent within ${timeoutMs} ms`)), timeoutMs)
   try {
-    return await Promise.race([transport.publish(messages, signal), overdue(transport, signal, done.signal)])
+    if (signal.aborted) end()
+    return await Promise.race([transport.publish(messages, limit.signal), overdue])
   } catch (error) {
     return messages.map(() => unknown(error as Error))
   } finally {
-    done.abort()
+    clearTimeout(timer)
+    clearTimeout(grace)
+    signal.removeEventListener('abort', end)
   }
-}
-
-async function overdue(transport: Transport, signal: AbortSignal, done: AbortSignal): Promise<never> {
-  if (!signal.aborted) {
-    await new Promise<void>(resolve => {
-      signal.addEventListener('abort', () => resolve(), { once: true, signal: done })
-      done.addEventListener('abort', () => resolve(), { once: true })
-    })
-  }
-  if (!done.aborted) await sleep(GRACE_MS, undefined, { signal: done, ref: false }).catch(() => {})
-  throw new Error(`${transport.name} did not settle in time`)
 }
 
 const unknown = (error: Error): PublishResult => ({ ok: false, kind: 'unknown', error })

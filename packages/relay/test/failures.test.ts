@@ -147,6 +147,33 @@ t.test('what was acknowledged and not marked is sent again under the same id', a
   t.match(await rows(), [{ count: 1 }])
 })
 
+t.test('a relay that was paused in its send marks nothing that others have marked since', async t => {
+  const { url, write, rows, pool } = await database(t)
+  const slow = recordingTransport()
+  const quick = recordingTransport()
+  let goOn = () => {}
+  const paused = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  slow.answer = async batch => {
+    await paused
+    return batch.map(slow.accept)
+  }
+  const one = await server(t, url, slow.transport)
+  const two = await server(t, url, quick.transport)
+  await write([event(), event()])
+  const stale = relayOnce(one)
+  await until(() => slow.batches === 1)
+  await relayOnce(two)
+  await pool.query('update steadfast.event set due = true where seq = 1')
+  goOn()
+  await stale
+  t.match(await rows(), [
+    { count: 1, due: true },
+    { count: 1, due: false }
+  ])
+})
+
 t.test('an answer that overtakes the mark stays confirmed', async t => {
   const { url, write, rows, pool } = await database(t)
   const broker = recordingTransport()
