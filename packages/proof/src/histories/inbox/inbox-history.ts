@@ -32,6 +32,7 @@ import {
   newDelivery,
   newWorld,
   nowOf,
+  placeOf,
   settle,
   type World,
   writeCaused,
@@ -79,7 +80,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
 
   async deliver(world, { consumer, again, quick, ending }) {
     const next = world.next[consumer as 0 | 1]
-    const read = world.log.slice(0, next)
+    const read = world.log.slice(0, next).filter(e => !world.forgotten.has(placeOf(arriving(consumer, e))))
     const entry = again === null ? world.log[next] : read[again % Math.max(1, read.length)]
     if (entry === undefined) return
     const row = arriving(consumer, entry)
@@ -174,7 +175,8 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const known = world.model.deliveries.filter(d => d.consumer === consumerName(consumer))
     const row = at(known, event)
     if (row === undefined) return
-    const waits = isHeldOpen(world, row) && (verb === 'later' || verb === 'hold' || verb === 'refuse')
+    const waits =
+      isHeldOpen(world, row) && (verb === 'later' || verb === 'hold' || verb === 'refuse' || verb === 'aside')
     if (!waits) await lateVerb(world, connection(world, 0), verb, row)
   },
 
@@ -220,7 +222,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const { purged } = await purgeInbox(db, { olderThanMs, limit }, nowOf(world))
     const gone = expected.purge(world.model, olderThanMs, limit, clockOf(world))
     // The log forgets before the inbox does.
-    if (gone.length > 0) forget(world, gone)
+    for (const row of gone) world.forgotten.add(placeOf(row))
     world.trail.push(`retention of ${olderThanMs} ms, limit ${limit}: ${purged}`)
     await settle(world, resultDifference('purgeInbox', gone.length, purged))
   },
@@ -229,13 +231,6 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     world.now += ms
     world.trail.push(`time advances by ${ms} ms`)
   }
-}
-
-function forget(world: World, gone: readonly ModelDelivery[]): void {
-  const ids = new Set(gone.map(d => d.eventId))
-  for (const n of [0, 1] as const)
-    world.next[n] -= world.log.slice(0, world.next[n]).filter(e => ids.has(e.eventId)).length
-  world.log = world.log.filter(e => !ids.has(e.eventId))
 }
 
 async function endOpen(world: World, end: 'commit' | 'rollback'): Promise<void> {
@@ -318,7 +313,7 @@ const verbs: {
   reprocess: (world, db, row) => ({
     run: () => reprocessDelivery(db, { ...row, actor: 'ann' }, nowOf(world)),
     expect(known) {
-      if (known?.row.state === 'REFUSED') world.outOfOrder.add(`${row.consumer} ${row.eventId}`)
+      if (known?.row.state === 'REFUSED') world.outOfOrder.add(placeOf(row))
       return expected.reprocess(world.model, known, clockOf(world))
     }
   })

@@ -30,6 +30,8 @@ export interface World {
   open: Open | undefined
   /** Events that a person let run again after a refusal: their place in the order is given up. */
   outOfOrder: Set<string>
+  /** What the log has forgotten, since retention forgot it in the inbox. */
+  forgotten: Set<string>
   trail: string[]
 }
 
@@ -56,11 +58,16 @@ export function newWorld(lane: Lane, trail: string[]): World {
     stepFrom: now,
     open: undefined,
     outOfOrder: new Set(),
+    forgotten: new Set(),
     trail
   }
 }
 
 export const consumerName = (n: number): string => CONSUMERS[n] ?? CONSUMERS[0]
+
+/** Names a row of the inbox. */
+export const placeOf = ({ consumer, eventId }: { consumer: string; eventId: string }): string =>
+  `${consumer} ${eventId}`
 
 /** An event of the log as a consumer sees it arrive. */
 export const arriving = (consumer: number, { eventId, key }: LogEntry): Arriving => ({
@@ -122,12 +129,9 @@ export function commitEffect(world: World, { consumer, eventId, key }: Arriving)
   const place = (id: string) => world.log.findIndex(entry => entry.eventId === id)
   const overtaken = world.model.effects.find(
     e =>
-      e.consumer === consumer &&
-      e.key === key &&
-      !world.outOfOrder.has(`${consumer} ${e.eventId}`) &&
-      place(e.eventId) > place(eventId)
+      e.consumer === consumer && e.key === key && !world.outOfOrder.has(placeOf(e)) && place(e.eventId) > place(eventId)
   )
-  if (overtaken !== undefined && !world.outOfOrder.has(`${consumer} ${eventId}`))
+  if (overtaken !== undefined && !world.outOfOrder.has(placeOf({ consumer, eventId })))
     throw new Departure(`invariant 4: ${consumer} applied ${eventId} after ${overtaken.eventId}, which came later`)
   world.model.effects.push({ consumer, eventId, key, replay: null })
 }
