@@ -129,6 +129,7 @@ export function createRelay(
       schedule = startSchedule({
         expression: settings.schedule,
         pollIntervalMs: settings.pollIntervalMs,
+        woken: () => woken,
         waitMs: () => Math.max(sending.waitMs(), database.waitMs()),
         soonMs: () => keys.nextMs(),
         run: () => tick(),

@@ -12,6 +12,8 @@ export interface ScheduleOptions {
   expression: string
   /** Between two looks of an idle relay. */
   pollIntervalMs: number
+  /** Whether a wake came in that the run has not seen. */
+  woken(): boolean
   /** ms for which nothing may be tried. */
   waitMs(): number
   /** ms until something that was put off may be tried. */
@@ -23,7 +25,15 @@ export interface ScheduleOptions {
 const silent = { info() {}, warn() {}, error() {}, debug() {} }
 
 /** node-cron gives the beat, to the second; a timer and wakes make the relay faster than that. */
-export function startSchedule({ expression, pollIntervalMs, waitMs, soonMs, run, failed }: ScheduleOptions): Schedule {
+export function startSchedule({
+  expression,
+  pollIntervalMs,
+  woken,
+  waitMs,
+  soonMs,
+  run,
+  failed
+}: ScheduleOptions): Schedule {
   let running = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
@@ -46,7 +56,8 @@ export function startSchedule({ expression, pollIntervalMs, waitMs, soonMs, run,
       .catch(failed)
       .finally(() => {
         running = false
-        arm()
+        if (woken()) wake()
+        else arm()
       })
   }
 

@@ -1,4 +1,13 @@
+import fastifyPostgres from '@fastify/postgres'
+import { until } from '@steadfast/dev-services'
+import { defineEvent } from '@steadfast/events'
+import outbox from '@steadfast/outbox'
+import Fastify from 'fastify'
+import fp from 'fastify-plugin'
 import t from 'tap'
+import { Type } from 'typebox'
+import { afterMark } from '../src/channels.ts'
+import relay from '../src/index.ts'
 import { relayOnce } from '../src/testing.ts'
 import { database, event, recordingTransport, server } from './helper.ts'
 
@@ -25,9 +34,50 @@ t.test('a scheduled relay finds events by itself, and leaves its row of the livi
   const broker = recordingTransport()
   const app = await server(t, url, broker.transport, { schedule: '* * * * * *', pollIntervalMs: 10 })
   await write([event(), event()])
-  const { until } = await import('@steadfast/dev-services')
   await until(async () => (await rows(`status = 'PUBLISHED'`)).length === 2)
   t.same((await pool.query('select id from steadfast.relay')).rows, [{ id: app.relay.id }])
   await app.close()
   t.same((await pool.query('select id from steadfast.relay')).rows, [])
+})
+
+// So slow a poll that only a wake explains a send.
+const NEVER = { schedule: '0 0 1 1 *', pollIntervalMs: 600_000 }
+
+t.test('a commit in this process wakes the relay', async t => {
+  const { url, rows } = await database(t)
+  const broker = recordingTransport()
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(fastifyPostgres, { connectionString: url })
+  app.pg.pool.on('connect', client => client.on('error', () => {}))
+  await app.register(fp(async f => void f.decorate('transport', broker.transport)))
+  const Told = defineEvent({ type: 'market.told', topic: 'told', data: Type.Object({}) })
+  await app.register(outbox, { source: 'market', contracts: [Told] })
+  await app.register(relay, NEVER)
+  app.post('/', { transaction: true }, async (_, reply) => {
+    await reply.sendEvent(Told, {})
+    return {}
+  })
+  await app.ready()
+  for (let n = 1; n <= 3; n++) {
+    await app.inject({ method: 'POST', url: '/' })
+    await until(async () => (await rows(`status = 'PUBLISHED'`)).length === n)
+  }
+})
+
+t.test('a wake that comes while the last batch is being marked is not forgotten', async t => {
+  const { url, write, rows } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport, NEVER)
+  await app.relay.tick()
+  broker.answer = async batch => {
+    if (broker.log.length === 0) await write([event()])
+    return batch.map(broker.accept)
+  }
+  const listener = () => app.relay.wake()
+  afterMark.subscribe(listener)
+  t.teardown(() => afterMark.unsubscribe(listener))
+  await write([event()])
+  app.relay.wake()
+  await until(async () => (await rows(`status = 'PUBLISHED'`)).length === 2, { timeoutMs: 5000 })
 })
