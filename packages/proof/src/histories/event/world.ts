@@ -70,7 +70,8 @@ export function drafted(draft: Draft): { event: NewEvent; expected(order: number
     confirmWithinMs: awaits ? CONFIRM_WITHIN_MS : null,
     resendBackoff: awaits ? draft.backoff : null,
     giveUpAfterMs: awaits ? GIVE_UP_AFTER_MS : null,
-    causationId: isAnswer ? (CAUSES[draft.cause] ?? null) : null,
+    // a fact is an effect of the same event, and no answer to it
+    causationId: awaits ? null : (CAUSES[draft.cause] ?? null),
     correlationId: null,
     isAnswer
   }

@@ -1,0 +1,249 @@
+import type { Mutant } from './mutant.ts'
+
+const relay = (file: string, find: string, replace: string) => ({
+  file: `packages/relay/src/${file}.ts`,
+  find,
+  replace
+})
+const inbox = (file: string, find: string, replace: string) => ({
+  file: `packages/inbox/src/${file}.ts`,
+  find,
+  replace
+})
+const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
+
+/** Defects of what drives the statements: a test of the package finds them. */
+export const packageMutants: readonly Mutant[] = [
+  {
+    name: 'mark-before-send',
+    invariant: [2, 'every committed row is sent, or parked'],
+    edits: [
+      relay(
+        'drain',
+        '        const results = await sendBatch(',
+        '        await markPublished(context.db, batch)\n        const results = await sendBatch('
+      )
+    ],
+    catchBy: byTest('relay/test/failures')
+  },
+  {
+    name: 'failed-batch-treated-as-sent',
+    invariant: [2, 'every committed row is sent, or parked'],
+    edits: [
+      relay(
+        'send-batch',
+        'return messages.map(() => unknown(error as Error))',
+        'return messages.map(() => ({ ok: error !== undefined }) as PublishResult)'
+      )
+    ],
+    catchBy: byTest('relay/test/failures')
+  },
+  {
+    name: 'failed-send-counts',
+    invariant: [7, 'count is the number of acknowledged sends'],
+    edits: [
+      relay(
+        'drain',
+        'const sent = batch.filter((_, i) => results[i]?.ok)',
+        'const sent = batch.filter((_, i) => results[i])'
+      )
+    ],
+    catchBy: byTest('relay/test/failures')
+  },
+  {
+    name: 'failed-key-sent-on',
+    invariant: [4, 'first-seen order per key equals commit order'],
+    edits: [
+      relay(
+        'drain',
+        'events.filter(({ key }) => !failedKeys.has(key))',
+        'events.filter(({ key }) => failedKeys.has(key) || true)'
+      )
+    ],
+    catchBy: byTest('relay/test/order')
+  },
+  {
+    name: 'heartbeat-ignored',
+    invariant: [7, 'relays share the lanes: one send per event while all is well'],
+    edits: [
+      relay(
+        'heartbeat',
+        'lanes = ALL_LANES.filter(lane => lane % living.length === index)',
+        'lanes = ALL_LANES.filter(lane => lane % living.length === index || true)'
+      )
+    ],
+    catchBy: byTest('relay/test/lifecycle')
+  },
+  {
+    name: 'offset-before-commit',
+    invariant: [2, 'the offset advances after the effect: a crash in between loses nothing'],
+    edits: [
+      inbox(
+        'accept-delivery',
+        '    const accepted = await route(',
+        '    delivery.done()\n    const accepted = await route('
+      )
+    ],
+    catchBy: byTest('inbox/test/crash')
+  },
+  {
+    name: 'inbox-row-outside-transaction',
+    invariant: [2, 'effect and inbox row commit together'],
+    edits: [inbox('run-handler', 'const db = storeOn(tx, context.consumer.schema)', 'const db = context.consumer.db')],
+    catchBy: byTest('inbox/test/outcomes')
+  },
+  {
+    name: 'key-goes-on-while-head-retries',
+    invariant: [4, 'first-seen order per key equals commit order'],
+    edits: [
+      inbox(
+        'accept-delivery',
+        'consumer.chains.run(row.key, () => processItem(consumer, item))',
+        'processItem(consumer, item)'
+      )
+    ],
+    catchBy: byTest('inbox/test/order')
+  },
+  {
+    name: 'delivery-route-reachable',
+    invariant: [3, 'every effect traces back to a committed outbox row'],
+    edits: [
+      inbox(
+        'context',
+        'if (context === undefined || context.routed) return undefined',
+        'if (context?.routed === null) return undefined'
+      )
+    ],
+    catchBy: byTest('inbox/test/unreachable')
+  },
+  {
+    name: 'delivery-route-reachable-from-handlers',
+    invariant: [3, 'every effect traces back to a committed outbox row'],
+    edits: [
+      inbox(
+        'context',
+        'if (context === undefined || context.routed) return undefined',
+        'if (context === undefined) return undefined'
+      )
+    ],
+    catchBy: byTest('inbox/test/unreachable')
+  },
+  {
+    name: 'refusal-untold',
+    invariant: [6, 'a refused request is parked at its sender, not resent until it times out'],
+    edits: [
+      inbox(
+        'conclude',
+        '    if (signal !== undefined) await tx.write(signal)\n    await parkAnswered(',
+        '    await parkAnswered('
+      )
+    ],
+    catchBy: byTest('inbox/test/signals')
+  },
+  {
+    name: 'commit-tag-unchecked',
+    invariant: [1, 'every 2xx has its rows'],
+    edits: [
+      {
+        file: 'packages/store/src/end-transaction.ts',
+        find: "if (client.status() === 'E' || session.unsent !== undefined)",
+        replace: 'if (session.unsent !== undefined)'
+      },
+      {
+        file: 'packages/store/src/end-transaction.ts',
+        find: "session.state = command === 'COMMIT' ? 'committed' : 'rolledBack'",
+        replace: "session.state = 'committed'"
+      },
+      {
+        file: 'packages/store/src/end-transaction.ts',
+        find: "  if (command !== 'COMMIT') throw notCommitted(session)\n",
+        replace: "  if (command === '') throw notCommitted(session)\n"
+      }
+    ],
+    catchBy: byTest('outbox/test/swallowed-error')
+  },
+  {
+    name: 'client-released-twice',
+    invariant: [1, 'every 2xx has its rows: no two requests share a connection'],
+    edits: [
+      {
+        file: 'packages/store/src/lend-client.ts',
+        find: '      if (released) return\n',
+        replace: '      if (released && destroy) return\n'
+      }
+    ],
+    catchBy: byTest('outbox/test/deferred-constraint')
+  },
+  {
+    name: 'error-answer-commits',
+    invariant: [1, 'every definite error has neither row'],
+    edits: [
+      {
+        file: 'packages/outbox/src/route-transaction.ts',
+        find: 'if (statusCode >= 400 && !routeSettings',
+        replace: 'if (statusCode >= 600 && !routeSettings'
+      }
+    ],
+    catchBy: byTest('outbox/test/both-or-neither')
+  },
+  {
+    name: 'idempotency-key-of-any-request',
+    invariant: [1, 'an answer belongs to its request'],
+    edits: [
+      {
+        file: 'packages/idempotency-key/src/index.ts',
+        find: 'if (stored.fingerprint !== fingerprint) throw new KeyReused()',
+        replace: 'if (stored.fingerprint === undefined) throw new KeyReused()'
+      }
+    ],
+    catchBy: byTest('idempotency-key/test/replay')
+  },
+  {
+    name: 'kafka-offset-of-any-done',
+    invariant: [2, 'the offset is the end of the contiguous prefix of what is done'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/contiguous-prefix.ts',
+        find: '      if (places[head] !== place) return false\n',
+        replace: '      while (places[head] !== place && places[head]) head++\n'
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/contiguous-prefix')
+  },
+  {
+    name: 'postgres-offset-of-any-done',
+    invariant: [2, 'the offset is the end of the contiguous prefix of what is done'],
+    edits: [
+      {
+        file: 'packages/transport-postgres/src/prefix.ts',
+        find: 'entry?.done; entry = queue[head]',
+        replace: 'entry; entry = queue[head]'
+      }
+    ],
+    catchBy: byTest('transport-postgres/test/prefix')
+  },
+  {
+    name: 'reconciliation-open',
+    invariant: [14, 'administrative actions are those of whom the authorizer allows'],
+    edits: [
+      {
+        file: 'packages/reconciliation/src/guard.ts',
+        find: 'else if (verdict !== true) throw new Forbidden(right)',
+        replace: 'else if (verdict === null) throw new Forbidden(right)'
+      }
+    ],
+    catchBy: byTest('reconciliation/test/access')
+  },
+  {
+    name: 'sweep-without-budget',
+    invariant: [6, 'resends do not starve fresh events: the backlog is worked off'],
+    edits: [
+      {
+        file: 'packages/store/src/sweep-events.ts',
+        find: 'limit (select resends from budget)',
+        replace: 'limit 1000000000'
+      }
+    ],
+    catchBy: { histories: 'event', count: 500 }
+  }
+]

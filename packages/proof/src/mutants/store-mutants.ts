@@ -1,0 +1,204 @@
+import type { Mutant } from './mutant.ts'
+
+const inStore = (file: string, find: string, replace: string) => ({
+  file: `packages/store/src/${file}.ts`,
+  find,
+  replace
+})
+const byEvents = { histories: 'event', count: 1000 } as const
+const byInbox = { histories: 'inbox', count: 1000 } as const
+
+/** Defects of the statements: the histories find them. */
+export const storeMutants: readonly Mutant[] = [
+  {
+    name: 'mark-without-guard',
+    invariant: [7, 'count is the number of acknowledged sends'],
+    edits: [
+      inStore('mark-published', 'where e.id = sent.id and e.due and e.count = sent.count', 'where e.id = sent.id')
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'mark-guarded-by-due-alone',
+    invariant: [7, 'count is the number of acknowledged sends'],
+    edits: [inStore('mark-published', 'e.due and e.count = sent.count', 'e.due')],
+    catchBy: byEvents
+  },
+  {
+    name: 'confirm-only-published',
+    invariant: [5, 'status is monotone: an answer that overtakes the mark, or comes to a parked event, confirms'],
+    edits: [inStore('confirm-event', "e.status in ('NEW', 'PUBLISHED', 'PARKED') and", "e.status = 'PUBLISHED' and")],
+    catchBy: byEvents
+  },
+  {
+    name: 'confirm-from-anybody',
+    invariant: [3, 'a confirmation traces back to the answer that was awaited'],
+    edits: [inStore('confirm-event', ' and e.awaits_from = $3', '')],
+    catchBy: byEvents
+  },
+  {
+    name: 'unpark-without-audit',
+    invariant: [14, 'each administrative action has exactly one audit row'],
+    edits: [inStore('confirm-event', "from done where status = 'PARKED'", 'from done where false')],
+    catchBy: byEvents
+  },
+  {
+    name: 'sweep-ignores-due',
+    invariant: [7, 'machine sends do not exceed max_sends; parked by time-out implies count = max_sends'],
+    edits: [
+      inStore('sweep-events', "status = 'PUBLISHED' and not due and deadline", "status = 'PUBLISHED' and deadline"),
+      inStore('sweep-events', "e.status = 'PUBLISHED' and not e.due and", "e.status = 'PUBLISHED' and")
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'sweep-by-snapshot',
+    invariant: [5, 'CONFIRMED is never left (row 20: predicates only in a subselect)'],
+    edits: [
+      inStore('sweep-events', '     for update skip locked\n', ''),
+      inStore(
+        'sweep-events',
+        "where e.id = c.id and e.status = 'PUBLISHED' and not e.due and e.deadline <= clock.now and c.again = (e.count < e.max_sends)",
+        'where e.id = c.id'
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'fetch-skips-locked',
+    invariant: [4, 'first-seen order per key equals commit order: nothing due is skipped'],
+    edits: [inStore('fetch-due', '       limit $4\n', '       limit $4 for update skip locked\n')],
+    catchBy: byEvents
+  },
+  {
+    name: 'fetch-by-cursor',
+    invariant: [2, 'every committed row is sent: a lower seq may commit later'],
+    edits: [
+      inStore(
+        'fetch-due',
+        'where due and lane',
+        'where due and seq > (select coalesce(max(p.seq), 0) from ${s}.event p where not p.due) and lane'
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'refused-send-counts',
+    invariant: [7, 'count is the number of acknowledged sends'],
+    edits: [inStore('park-unsendable', '       due = false,\n', '       due = false,\n       count = count + 1,\n')],
+    catchBy: byEvents
+  },
+  {
+    name: 'progress-for-ever',
+    invariant: [6, 'nothing stays unfinished beyond its deadlines: progress ends at give_up_at'],
+    edits: [
+      inStore(
+        'extend-deadline',
+        'least(e.give_up_at, greatest(e.deadline, t.now',
+        'least(null, greatest(e.deadline, t.now'
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'retention-of-unconfirmed',
+    invariant: [2, 'an unconfirmed event is never removed'],
+    edits: [
+      inStore(
+        'purge-events',
+        "where e.id in (select id from seen) and not e.due\n         and (e.status in ('CONFIRMED', 'RESOLVED') or e.status = 'PUBLISHED' and e.awaits_from is null)",
+        "where e.id in (select id from seen) and not e.due\n         and e.status in ('CONFIRMED', 'RESOLVED', 'PUBLISHED')"
+      ),
+      inStore(
+        'purge-events',
+        "where e.id = f.id and not e.due\n         and (e.status in ('CONFIRMED', 'RESOLVED') or e.status = 'PUBLISHED' and e.awaits_from is null)",
+        "where e.id = f.id and not e.due\n         and e.status in ('CONFIRMED', 'RESOLVED', 'PUBLISHED')"
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'resolve-without-audit',
+    invariant: [14, 'each administrative action has exactly one audit row'],
+    edits: [
+      inStore(
+        'resolve-event',
+        "json_build_object('reason', park_reason, 'count', count) from resolved",
+        "json_build_object('reason', park_reason, 'count', count) from resolved where false"
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'answer-under-new-id',
+    invariant: [8, 'all replies for one event are the same reply'],
+    edits: [
+      inStore(
+        'replay-answers',
+        'set due = true, replay = true,',
+        'set id = gen_random_uuid(), due = true, replay = true,'
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'resend-all-caused',
+    invariant: [8, 'a duplicate sends the stored reply again, and nothing else'],
+    edits: [inStore('replay-answers', 'causation_id = $1 and is_answer and', 'causation_id = $1 and')],
+    catchBy: byEvents
+  },
+  {
+    name: 'inbox-key-without-consumer',
+    invariant: [2, 'exactly one effect per consumer'],
+    edits: [
+      {
+        file: 'packages/store/src/migrations/001-tables.ts',
+        find: 'primary key (consumer, event_id)',
+        replace: 'primary key (event_id)'
+      },
+      inStore('receive-delivery', 'on conflict (consumer, event_id)', 'on conflict (event_id)'),
+      inStore('refuse-delivery', 'on conflict (consumer, event_id)', 'on conflict (event_id)'),
+      inStore('set-aside', 'on conflict (consumer, event_id)', 'on conflict (event_id)')
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'followers-of-blocked-run',
+    invariant: [4, 'while a head blocks its key, nothing later is applied'],
+    edits: [inStore('claim-retry', 'u.arrival < i.arrival', 'false')],
+    catchBy: byInbox
+  },
+  {
+    name: 'fresh-overtakes-held',
+    invariant: [4, 'while a held head blocks its key, nothing later is applied'],
+    edits: [inStore('receive-delivery', "u.state in ('RETRY', 'BLOCKED', 'HELD')", "u.state in ('RETRY', 'BLOCKED')")],
+    catchBy: byInbox
+  },
+  {
+    name: 'retry-claimed-twice',
+    invariant: [2, 'exactly one effect per consumer'],
+    edits: [
+      inStore('claim-retry', 'for update of i skip locked)', ')'),
+      inStore('claim-retry', "and i.state in ('RETRY', 'BLOCKED')\n     returning", '\n     returning')
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'verdict-on-finished',
+    invariant: [2, 'what is handled is not refused as well'],
+    edits: [inStore('refuse-delivery', "     where i.state in ('RETRY', 'BLOCKED')\n", '')],
+    catchBy: byInbox
+  },
+  {
+    name: 'release-without-audit',
+    invariant: [14, 'each administrative action has exactly one audit row'],
+    edits: [inStore('release-held', 'from released r, before b', 'from released r, before b where false')],
+    catchBy: byInbox
+  },
+  {
+    name: 'reprocess-withdraws-of-others',
+    invariant: [8, 'a duplicate of a refused event is told the stored refusal'],
+    edits: [inStore('reprocess-delivery', " and e.payload->>'consumer' = r.consumer", '')],
+    catchBy: byInbox
+  }
+]
