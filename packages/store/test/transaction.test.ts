@@ -1,0 +1,124 @@
+import { testDatabase } from '@steadfast/dev-services'
+import { buildEvent, defineEvent } from '@steadfast/events'
+import type pg from 'pg'
+import t from 'tap'
+import { Type } from 'typebox'
+import { migrate, openTransaction, type TransactionPool } from '../src/index.ts'
+
+const options = { schema: 'steadfast', idleInTransactionTimeoutMs: 10_000, statementTimeoutMs: 5000 }
+const Said = defineEvent({ type: 'test.said', topic: 'test', data: Type.Object({}) })
+const said = () => buildEvent(Said, {}, { source: 'test' })
+
+async function database(t: Parameters<typeof testDatabase>[0]): Promise<pg.Pool> {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  await pool.query('create table item (n integer)')
+  return pool
+}
+
+/** The pool, with clients that can do no more than they must, and each statement told. */
+function listening(pool: pg.Pool, tell: (text: string) => void): TransactionPool {
+  return {
+    async connect() {
+      const client = await pool.connect()
+      return {
+        query(text: string, values?: unknown[]) {
+          tell(text)
+          return client.query(text, values)
+        },
+        on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
+        removeListener: (event: 'error', listener: (error: Error) => void) => client.removeListener(event, listener),
+        release: client.release
+      }
+    }
+  }
+}
+
+t.test('states', async t => {
+  const pool = await database(t)
+  const idle = openTransaction(pool, options)
+  t.equal(idle.state, 'idle')
+  await idle.commit()
+  t.equal(idle.state, 'committed', 'nothing to do')
+
+  const tx = openTransaction(pool, options)
+  await tx.query('insert into item values (1)')
+  t.equal(tx.state, 'open')
+  t.equal(pool.idleCount, pool.totalCount - 1)
+  await tx.commit()
+  await tx.commit()
+  await tx.rollback()
+  t.equal(tx.state, 'committed', 'ended once')
+  t.equal(pool.idleCount, pool.totalCount)
+
+  const back = openTransaction(pool, options)
+  await back.query('insert into item values (2)')
+  await back.rollback()
+  await back.rollback()
+  t.equal(back.state, 'rolledBack')
+  await t.rejects(back.commit(), { code: 'SF_OUTBOX_TRANSACTION_CLOSED' })
+  await t.rejects(back.write(said()), { code: 'SF_OUTBOX_TRANSACTION_CLOSED' })
+  t.same((await pool.query('select n from item')).rows, [{ n: 1 }])
+})
+
+t.test('settings hold for the transaction alone', async t => {
+  const pool = await database(t)
+  const tx = openTransaction(pool, options)
+  const show = `select current_setting('idle_in_transaction_session_timeout') as idle, current_setting('statement_timeout') as statement`
+  t.same((await tx.query(show)).rows, [{ idle: '10s', statement: '5s' }])
+  await tx.commit()
+  t.same((await pool.query(show)).rows, [{ idle: '0', statement: '0' }])
+})
+
+t.test('COMMIT answered by ROLLBACK is a failure, though nothing else tells', async t => {
+  const pool = await database(t)
+  // As node-postgres before 8.23: the state of the transaction is not known.
+  const blind = listening(pool, () => {})
+  const tx = openTransaction(blind, options)
+  await tx.query('insert into item values (1)')
+  await t.rejects(tx.query('select 1/0'), { code: '22012' })
+  await t.rejects(tx.commit(), { code: 'SF_OUTBOX_NOT_COMMITTED', cause: { code: '22012' } })
+  t.equal(tx.state, 'rolledBack')
+  t.match(tx.error, { code: '22012' })
+  t.equal((await pool.query('select 1 from item')).rowCount, 0)
+  t.equal(pool.idleCount, pool.totalCount)
+})
+
+t.test('deferred constraints are checked before an event takes its place in the order', async t => {
+  const pool = await database(t)
+  await pool.query('alter table item add unique (n) deferrable initially deferred')
+  const failing = openTransaction(pool, options)
+  await failing.query('insert into item values (1), (1)')
+  await failing.write(said())
+  await t.rejects(failing.commit(), { code: '23505' })
+  const tx = openTransaction(pool, options)
+  await tx.write(said())
+  await tx.commit()
+  t.same((await pool.query('select seq from steadfast.event')).rows, [{ seq: '1' }])
+})
+
+t.test('events are written last, in one statement, in the order they were sent; flush writes them early', async t => {
+  const pool = await database(t)
+  const statements: string[] = []
+  const log = listening(pool, text => statements.push(text.trim().split(/\s+/).slice(0, 2).join(' ')))
+  const events = [said(), said(), said()]
+  const tx = openTransaction(log, options)
+  const [first, second, third] = events
+  if (!first || !second || !third) return
+  await tx.write(first)
+  await tx.query('insert into item values (1)')
+  await tx.write(second)
+  await tx.commit()
+  t.same(statements, ['begin; set', 'insert into', 'set constraints', 'insert into', 'commit'])
+  statements.length = 0
+  const early = openTransaction(log, options)
+  await early.write(third)
+  await early.flush()
+  t.same(statements, ['begin; set', 'insert into'])
+  await early.commit()
+  const { rows } = await pool.query('select id from steadfast.event order by seq')
+  t.same(
+    rows.map(r => r.id),
+    events.map(e => e.id)
+  )
+})
