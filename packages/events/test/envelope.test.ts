@@ -66,8 +66,13 @@ t.test('an attribute cannot be forged by a header of the sender', async t => {
   t.match(texts(headers), { ce_id: event.id, 'content-type': 'application/json' })
 })
 
+const letter = fc
+  .integer({ min: 1, max: 0x10ffff })
+  .filter(point => point < 0xd800 || point > 0xdfff)
+  .map(point => String.fromCodePoint(point))
+
 t.test('there and back again', async t => {
-  const word = fc.string({ minLength: 1, unit: 'binary' }).filter(s => !s.includes('\u0000'))
+  const word = fc.string({ minLength: 1, unit: letter })
   const optional = fc.option(word)
   const any = fc.record({
     id: fc.uuid(),
@@ -80,7 +85,7 @@ t.test('there and back again', async t => {
     payload: fc.json(),
     headers: fc.dictionary(
       fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,20}$/).filter(n => n !== 'content-type'),
-      fc.string({ unit: 'binary' }).filter(s => !s.includes('\u0000')),
+      fc.string({ unit: letter }),
       { noNullPrototype: true }
     ),
     replyTo: optional,

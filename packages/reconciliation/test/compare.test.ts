@@ -182,10 +182,10 @@ t.test('nothing diverges on a healthy system while it works', async t => {
   }
   const lives = [live(), live(), live()]
   let seen = 0
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 5; i++) {
     const { items, counts } = await compareAll(
       pair.market,
-      `&limit=${[3, 50, 200][i % 3]}&until=${new Date().toISOString()}`
+      `&limit=${[7, 50, 200, 200, 200][i]}&until=${new Date().toISOString()}`
     )
     t.same(items, [])
     seen = counts.agreeing ?? 0

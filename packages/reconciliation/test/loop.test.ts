@@ -75,7 +75,7 @@ async function loop(t: Test, behaviour: (key: string) => 'answer' | 'refuse' | '
 
 t.test('nothing diverges while requests flow, and all agree in the end', async t => {
   const { market, ask, compare } = await loop(t, () => 'answer')
-  const total = 150
+  const total = 100
   const asking = (async () => {
     for (let i = 0; i < total; i++) await ask(`k${i % 10}`)
   })()

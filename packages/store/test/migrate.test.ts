@@ -85,6 +85,7 @@ t.test('strange schema names are refused', async t => {
 t.test('with an empty search_path', async t => {
   const { url } = await testDatabase(t)
   const pool = new pg.Pool({ connectionString: url, options: `-c search_path=''` })
+  pool.on('error', () => {})
   t.teardown(() => pool.end())
   t.same(await migrate(pool), all)
   await requireSchema(pool)
@@ -114,6 +115,7 @@ t.test('a role that owns nothing but the schema can migrate; one that only reads
   const owner = `owner_${process.pid}`
   await pool.query(`create role ${owner} login; create schema steadfast authorization ${owner}`)
   const own = new pg.Pool({ connectionString: url.replace('postgres@', `${owner}@`) })
+  own.on('error', () => {})
   t.teardown(async () => {
     await own.end()
     await pool.query(`drop owned by ${owner} cascade; drop role ${owner}`)
