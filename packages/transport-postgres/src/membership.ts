@@ -46,10 +46,11 @@ export function createMembership(options: MembershipOptions): Membership {
   const { db, identity, holdings, leaseMs, logger, regrouped, onLost } = options
   const alone = createQueue()
   let trustedUntil = 0
+  let changed = false
 
   async function keep(): Promise<void> {
     const started = performance.now()
-    const joined = await beat(db, identity, leaseMs)
+    changed = (await beat(db, identity, leaseMs)) || changed
     const [members, leases] = await Promise.all([
       readMembers(db, identity.group),
       readLeases(db, identity.group, identity.topics)
@@ -57,14 +58,15 @@ export function createMembership(options: MembershipOptions): Membership {
     lose(reconcile(holdings, identity.id, leases).lost)
     trustedUntil = started + leaseMs
     const { surplus, claim } = planShare(identity.id, members, leases)
-    const released = await release(surplus)
+    changed = (await release(surplus)) || changed
     const claimed = claim.length === 0 ? [] : await claimLeases(db, identity, claim, leaseMs)
     for (const { id, generation, offset } of claimed) {
       const lease = leases.find(candidate => candidate.id === id)
       if (lease) holdings.set(id, holdingOf(lease, generation, offset))
     }
     if (claimed.length > 0) logger.debug({ group: identity.group, partitions: claimed.length }, 'took partitions')
-    if (joined || released) regrouped()
+    if (changed) regrouped()
+    changed = false
   }
 
   async function release(surplus: readonly number[]): Promise<boolean> {
