@@ -68,7 +68,6 @@ export async function startLoop({ choice, databaseUrl, env = {}, nodeArguments =
     ...DEMO_ENV,
     ...broker.env,
     CONSUMER_TIMEOUT_MS: broker.own ? '2500' : '6000',
-    NODE_COMPILE_CACHE: join(logs, 'compiled'),
     ...env
   }
   const service = (name: 'market' | 'deploy', own: Record<string, string>) =>
