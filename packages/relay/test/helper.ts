@@ -77,12 +77,13 @@ export function event(members: Partial<NewEvent> = {}): NewEvent {
 
 /** A migrated database of its own. */
 export async function database(t: Test, schema?: string) {
-  const { pool, url } = await testDatabase(t)
+  const { pool, url, directUrl } = await testDatabase(t)
   await migrate(pool, schema === undefined ? {} : { schema })
   const db = storeOn(pool, schema)
   return {
     pool,
     url,
+    directUrl,
     db,
     write: (events: NewEvent[]) => writeEvents(db, events),
     rows: (where = 'true') =>

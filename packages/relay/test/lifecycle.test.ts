@@ -154,11 +154,12 @@ t.test('a silent database is noticed', async t => {
 })
 
 t.test('relays of other processes are woken by NOTIFY, also after a half-open connection', async t => {
-  const { url, write, pool } = await database(t)
-  const proxy = await startProxy({ targetPort: Number(new URL(url).port) })
+  const { url, directUrl, write, pool } = await database(t)
+  const proxy = await startProxy({ targetPort: Number(new URL(directUrl).port) })
   t.teardown(() => proxy.close())
-  const address = new URL(url)
+  const address = new URL(directUrl)
   address.port = String(proxy.port)
+  address.search = '?application_name=listener'
   const listeners: (() => void)[] = []
   const commit = async () => {
     await write([event()])
@@ -185,17 +186,18 @@ t.test('relays of other processes are woken by NOTIFY, also after a half-open co
       f.decorate('transport', deaf.transport)
     })
   )
-  await writer.register(relay, { ...slow, notify: true })
+  await writer.register(relay, { ...slow, notify: { connectionString: `${directUrl}${address.search}` } })
   t.teardown(() => writer.close())
   await writer.ready()
   const broker = recordingTransport()
   const app = await server(t, url, broker.transport, { ...slow, notifyHeartbeatMs: 100, deadAfterMs: 1 })
-  const listening = `select from pg_stat_activity where datname = current_database() and query like 'listen%'`
-  await until(async () => ((await pool.query(listening)).rowCount ?? 0) >= 1)
-  await until(async () => {
+  const listening = `select from pg_stat_activity where application_name = 'listener' and datname = current_database()
+    and (query like 'listen%' or query = 'select')`
+  await until(async () => ((await pool.query(listening)).rowCount ?? 0) >= 2)
+  for (let n = 1; n <= 3; n++) {
     await commit()
-    return broker.log.length > 0
-  })
+    await until(() => broker.log.length >= n)
+  }
   proxy.blackhole('both')
   // More than the few bytes of a heartbeat: it went unanswered, and the relay connects anew.
   await until(() => proxy.swallowedBytes > 60)
@@ -212,13 +214,17 @@ t.test('relays of other processes are woken by NOTIFY, also after a half-open co
 })
 
 t.test('ten servers that start and stop leave no connection, timer or listener behind', async t => {
-  const { url, pool } = await database(t)
+  const { url, directUrl, pool } = await database(t)
   const own = new pg.Pool({ connectionString: url }).on('error', () => {})
   t.teardown(() => own.end())
   const resources = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
   const before = resources()
   for (let n = 0; n < 10; n++) {
-    const app = await server(t, url, recordingTransport().transport, { ...SCHEDULED, pool: own, notify: true })
+    const app = await server(t, url, recordingTransport().transport, {
+      ...SCHEDULED,
+      pool: own,
+      notify: { connectionString: directUrl }
+    })
     await relayOnce(app)
     await app.close()
   }
