@@ -29,7 +29,7 @@ export interface Accepted {
 
 /** Takes a delivery from the transport to its end. Never rejects; a delivery it could not finish is not done. */
 export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Promise<Accepted> {
-  let eventId = positionIdOf(delivery.topic, delivery.position)
+  let eventId = ''
   try {
     const decoded = decode(consumer, delivery)
     eventId = decoded.row.eventId

@@ -23,6 +23,8 @@ export interface Response {
 
 const IN_THE_WAY = new Set(['40001', '40P01', '55P03'])
 const DOWN = /^(?:08|57P|53|58|25006)/
+/** A statement took too long, the handler idled too long, or its transaction lasted too long. */
+const TOO_LONG = new Set(['57014', '25P03', '25P04'])
 const NO_DATABASE = new Set(['SF_OUTBOX_NO_CONNECTION', 'SF_OUTBOX_CONNECTION_LOST', 'SF_OUTBOX_OUTCOME_UNKNOWN'])
 /** Codes of answers that do not fit: they change nothing. */
 export const ALARMS: ReadonlySet<string> = new Set(
@@ -48,7 +50,8 @@ export function classify(context: DeliveryContext, response: Response): Attempt 
   const code = codeOf(context.error)
   if (code !== undefined && ALARMS.has(code)) return { kind: 'verdict', status, error, alarm: code }
   if (stage === 'inbox') return { kind: 'world', sure: true, error }
-  if (code === TIMEOUT) return { kind: 'failure', status: 504, error, replay }
+  if (code === TIMEOUT || TOO_LONG.has(sqlStateOf(tx?.error) ?? ''))
+    return { kind: 'failure', status: 504, error, replay }
   if (LATER.has(status)) return { kind: 'wait', ms: retryAfterMs(response.headers['retry-after']), status, error }
   if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }
   if (status >= 400 && status < 500) return { kind: 'verdict', status, error, replay }

@@ -66,9 +66,9 @@ async function callHandler(
 async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<DeliveryContext['ended']> {
   const { row, stored, raw, handler } = context.item
   const { consumer, eventId } = row
-  const { lockTimeoutMs } = handler.options
-  if (stored) return (await claimRetry(db, { consumer, eventId, lockTimeoutMs })) ? undefined : 'lost'
-  if (await receiveDelivery(db, row, lockTimeoutMs)) return undefined
+  const { lockTimeoutMs, timeoutMs } = handler.options
+  if (stored) return (await claimRetry(db, { consumer, eventId, lockTimeoutMs, timeoutMs })) ? undefined : 'lost'
+  if (await receiveDelivery(db, row, lockTimeoutMs, timeoutMs)) return undefined
   const known = await getDelivery(db, consumer, eventId)
   if (known === undefined) return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
   const replay = context.consumer.replays.match(context.item)

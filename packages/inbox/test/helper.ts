@@ -6,7 +6,7 @@ import outbox from '@steadfast/outbox'
 import { migrate } from '@steadfast/store'
 import kafkaTransport from '@steadfast/transport-kafka'
 import postgresTransport from '@steadfast/transport-postgres'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type pg from 'pg'
 import { Type } from 'typebox'
@@ -47,7 +47,7 @@ export interface BuildOptions {
   source?: string
   contracts?: readonly EventContract[]
   inbox?: InboxOptions
-  transport?: Parameters<FastifyInstance['register']>[0]
+  transport?: FastifyPluginAsync
   database?: TestDatabase
   outbox?: object
   /** Where the service finds the database, e.g. through a proxy. */
@@ -85,8 +85,8 @@ export async function build(
 }
 
 /** A transport plugin on a broker in memory; the same broker for all who are given it. */
-export function memory(broker = memoryBroker()) {
-  return fp(async app => {
+export function memory(broker = memoryBroker()): FastifyPluginAsync {
+  return fp(async (app: FastifyInstance) => {
     const transport = broker.create()
     app.decorate('transport', transport)
     app.addHook('onClose', () => transport.close(0))
@@ -94,22 +94,28 @@ export function memory(broker = memoryBroker()) {
 }
 
 /** Each transport: how a test names it, and how it is registered in a service. */
-export function transports(t: Teardown) {
+export function transports(
+  t: Teardown
+): { name: string; skip: false | string; transport: (url: string) => FastifyPluginAsync }[] {
   const kafka = testKafka(t)
   const broker = memoryBroker()
   return [
-    { name: 'memory', skip: false as const, transport: () => memory(broker) },
+    { name: 'memory', skip: false, transport: () => memory(broker) },
     {
       name: 'postgres',
-      skip: false as const,
-      transport: (url: string) =>
-        fp(app => app.register(postgresTransport, { connectionString: url, pollIntervalMs: 20 } as object))
+      skip: false,
+      transport: connectionString =>
+        fp(async (app: FastifyInstance) => {
+          await app.register(postgresTransport, { connectionString, pollIntervalMs: 20 })
+        })
     },
     {
       name: 'kafka',
-      skip: kafka ? (false as const) : 'no Kafka: Java ≥ 17 and Maven needed',
+      skip: kafka ? false : 'no Kafka: Java ≥ 17 and Maven needed',
       transport: () =>
-        fp(app => app.register(kafkaTransport, { brokers: kafka?.brokers ?? [], maxWaitTimeMs: 50 } as object))
+        fp(async (app: FastifyInstance) => {
+          await app.register(kafkaTransport, { brokers: kafka?.brokers ?? [], maxWaitTimeMs: 50 })
+        })
     }
   ]
 }

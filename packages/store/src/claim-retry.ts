@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { settingsFrom, settingValues } from './receive-delivery.ts'
 
 /**
  * Takes a delivery that was set aside, in the transaction of its handler: the row says DONE and becomes true when the
@@ -8,16 +9,21 @@ import type { Db } from './db.ts'
  */
 export async function claimRetry(
   db: Db,
-  { consumer, eventId, lockTimeoutMs }: { consumer: string; eventId: string; lockTimeoutMs: number },
+  {
+    consumer,
+    eventId,
+    lockTimeoutMs,
+    timeoutMs
+  }: { consumer: string; eventId: string; lockTimeoutMs: number; timeoutMs?: number },
   now?: Date
 ): Promise<boolean> {
   const s = db.schema
   const rows = await db.rows(
-    `with setting as (select set_config('lock_timeout', $3, true)),
+    `with setting as materialized (select * from ${settingsFrom(3)} as s),
      free as (
        select i.consumer, i.event_id from ${s}.inbox i
-       where i.consumer = $1 and i.event_id = $2 and (select true from setting)
-         and (i.state = 'BLOCKED' or i.state = 'RETRY' and i.due_at <= coalesce($4::timestamptz, clock_timestamp()))
+       where i.consumer = $1 and i.event_id = $2 and (select lock_timeout is not null from setting)
+         and (i.state = 'BLOCKED' or i.state = 'RETRY' and i.due_at <= coalesce($6::timestamptz, clock_timestamp()))
          and not exists (select from ${s}.inbox u where u.consumer = i.consumer and u.key = i.key
            and u.state in ('RETRY', 'BLOCKED', 'HELD') and u.arrival < i.arrival)
        for update of i skip locked)
@@ -25,7 +31,7 @@ export async function claimRetry(
      from free
      where i.consumer = free.consumer and i.event_id = free.event_id and i.state in ('RETRY', 'BLOCKED')
      returning i.event_id`,
-    [consumer, eventId, String(lockTimeoutMs), now]
+    [consumer, eventId, ...settingValues(lockTimeoutMs, timeoutMs), now]
   )
   return rows.length > 0
 }

@@ -12,25 +12,47 @@ export function deliveryValues(delivery: NewDelivery): unknown[] {
   return [consumer, eventId, key, topic, position, source, type, replyTo, causationId, correlationId, envelope]
 }
 
+// The server's own limit comes after the handler's, so that a handler that idles too long is told so by its own.
+const IDLE_GRACE_MS = 5_000
+
+/** Settings of one transaction, as an item of FROM that is evaluated before what it is joined to; parameters from $`first` on. */
+export const settingsFrom = (first: number) =>
+  `(select set_config('lock_timeout', $${first}, true) as lock_timeout,
+     set_config('statement_timeout', coalesce($${first + 1}, current_setting('statement_timeout')), true) as statement_timeout,
+     set_config('idle_in_transaction_session_timeout',
+       coalesce($${first + 2}, current_setting('idle_in_transaction_session_timeout')), true) as idle_timeout)`
+
+/** Their values. Without `timeoutMs` the server's own limits of statements and idling stay. */
+export const settingValues = (lockTimeoutMs: number, timeoutMs?: number): (string | null)[] => [
+  String(lockTimeoutMs),
+  timeoutMs === undefined ? null : String(timeoutMs),
+  timeoutMs === undefined ? null : String(timeoutMs + IDLE_GRACE_MS)
+]
+
 /**
  * Takes a delivery in the transaction of its handler: the row says DONE and becomes true when the handler commits.
  *
- * A second handler of the same event waits here on the unique key until the first has ended; after `lockTimeoutMs`,
- * which stays set for the rest of the transaction, PostgreSQL answers 55P03.
+ * A second handler of the same event waits here on the unique key until the first has ended; after `lockTimeoutMs`
+ * PostgreSQL answers 55P03. That limit, and `timeoutMs` for statements and idling, stay for the rest of the transaction.
  *
  * @returns false when the event is known already, or unfinished deliveries of its key stand before it
  */
-export async function receiveDelivery(db: Db, delivery: NewDelivery, lockTimeoutMs: number): Promise<boolean> {
+export async function receiveDelivery(
+  db: Db,
+  delivery: NewDelivery,
+  lockTimeoutMs: number,
+  timeoutMs?: number
+): Promise<boolean> {
   const s = db.schema
   const rows = await db.rows(
     `insert into ${s}.inbox (${NEW_DELIVERY_COLUMNS}, state)
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'DONE'
-     from (select set_config('lock_timeout', $12, true) as lock_timeout) as setting
+     from ${settingsFrom(12)} as setting
      where setting.lock_timeout is not null and not exists (
        select from ${s}.inbox u where u.consumer = $1 and u.key = $3 and u.state in ('RETRY', 'BLOCKED', 'HELD'))
      on conflict (consumer, event_id) do nothing
      returning arrival`,
-    [...deliveryValues(delivery), String(lockTimeoutMs)]
+    [...deliveryValues(delivery), ...settingValues(lockTimeoutMs, timeoutMs)]
   )
   return rows.length > 0
 }

@@ -18,12 +18,18 @@ t.test('two processes: one has it, the other is answered at once; a rollback giv
   t.notOk(await claimRetry(storeOn(first), { ...claim, eventId: delivery().eventId }))
 })
 
-t.test('the lock timeout holds for the rest of the transaction', async t => {
+t.test('the limits hold for the rest of the transaction', async t => {
   const { pool } = await store(t)
   const eventId = await seedDelivery(pool, { state: 'BLOCKED' })
   const client = await pool.connect()
   t.teardown(() => client.release(true))
   await client.query('begin')
-  await claimRetry(storeOn(client), { consumer: 'deploy', eventId, lockTimeoutMs: 1234 })
+  await claimRetry(storeOn(client), { consumer: 'deploy', eventId, lockTimeoutMs: 1234, timeoutMs: 20_000 })
   t.same((await client.query('show lock_timeout')).rows, [{ lock_timeout: '1234ms' }])
+  t.same((await client.query('show statement_timeout')).rows, [{ statement_timeout: '20s' }])
+  t.same((await client.query('show idle_in_transaction_session_timeout')).rows, [
+    { idle_in_transaction_session_timeout: '25s' }
+  ])
+  await client.query('rollback')
+  t.same((await client.query('show lock_timeout')).rows, [{ lock_timeout: '0' }])
 })

@@ -11,7 +11,7 @@ const answerId = randomUUID()
 
 t.test('what an answer finds, and what it does', async t => {
   const { db, pool } = await store(t)
-  const cases: [object, AnswerFit, string][] = [
+  const cases: [Record<string, unknown>, AnswerFit, string][] = [
     [{ status: 'NEW' }, 'open', 'confirmed'],
     [{ status: 'PUBLISHED', due: false }, 'open', 'confirmed'],
     [{ status: 'PUBLISHED', due: true, count: 1 }, 'open', 'confirmed'],
