@@ -71,9 +71,8 @@ t.test('a process that was stopped past its lease loses it, and moves no offset 
     transport,
     [1, 2, 3].map(n => message('topic', 'k', `m${n}`))
   )
-  const child = fork(fileURLToPath(new URL('paused-member.ts', import.meta.url)), [
-    JSON.stringify({ url, topic: 'topic' })
-  ])
+  const file = fileURLToPath(new URL('paused-member.ts', import.meta.url))
+  const child = fork(file, [JSON.stringify({ url, topic: 'topic' })], { execArgv: [] })
   t.teardown(() => end(child))
   const said: string[] = []
   let held = 0

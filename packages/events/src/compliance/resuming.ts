@@ -24,7 +24,8 @@ export async function resumeAfterKill(context: Context): Promise<void> {
 
 async function runAndKill(context: Context, order: ChildOrder): Promise<string[]> {
   const file = import.meta.url.endsWith('.ts') ? './child.ts' : './child.js'
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(order)])
+  // Without the loaders of the test runner: the child runs no tests, and they slow its start.
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(order)], { execArgv: [] })
   const exited = once(child, 'exit')
   context.after(() => void child.kill('SIGKILL'))
   let report: ChildReport | undefined

@@ -40,6 +40,7 @@ export interface TransportFixture {
   /**
    * How a child process makes the same client: the suite forks a process that imports `module` (a file URL) and awaits
    * its export `create(args)`, which returns a {@link Transport}. `args` travels as JSON. The child is killed by SIGKILL.
+   * It is plain Node.js, without the loaders of the process that runs the suite.
    * When absent, `resume after SIGKILL` must be skipped.
    */
   child?: { module: string; args: unknown }
