@@ -2,15 +2,27 @@ import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
 import type { Delivery } from '@steadfast/events'
 import t from 'tap'
-import { brokerBehindProxy, message, messages, newTopic, outcomes, publish, skip, texts, transport } from './helper.ts'
+import {
+  brokerBehindProxy,
+  IMPATIENT,
+  message,
+  messages,
+  newTopic,
+  outcomes,
+  publish,
+  skip,
+  store,
+  texts,
+  transport
+} from './helper.ts'
 
-t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
+t.test('a broker and its network', { skip, timeout: 120_000 }, async t => {
   const { broker, proxy, brokers } = await brokerBehindProxy(t)
 
   await t.test('a lost acknowledgement is unknown, and the message was stored', async t => {
-    const on = transport(t, brokers)
+    const on = transport(t, brokers, IMPATIENT)
     const topic = await newTopic(on)
-    t.same(outcomes(await publish(on, [message(topic, 'k', 'm0')])), ['ok'])
+    await store(on, [message(topic, 'k', 'm0')])
     proxy.blackhole('to-client')
     const results = await publish(
       on,
@@ -21,17 +33,17 @@ t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
     t.equal(on.health().ready, false)
     await proxy.restore()
     await until(() => on.health().ready, { what: 'health' })
-    t.same(outcomes(await publish(on, [message(topic, 'k', 'after')])), ['ok'])
+    await store(on, [message(topic, 'k', 'after')])
     const seen: Delivery[] = []
     await on.subscribe({ group: randomUUID(), topics: [topic], maxInFlight: 10 }, delivery => seen.push(delivery))
     await until(() => texts(seen).includes('after'), { what: 'the last message' })
-    t.same(texts(seen), ['m0', 'm0', 'm1', 'm2', 'after'])
+    t.match(texts(seen).join(' '), /^(m0 )+m0 m1 m2 after$/)
   })
 
   await t.test('a connection reset in mid-send settles at once', async t => {
     const on = transport(t, brokers, { requestTimeoutMs: 20_000 })
     const topic = await newTopic(on)
-    await publish(on, [message(topic, 'k', 'm')])
+    await store(on, [message(topic, 'k', 'm')])
     proxy.blackhole('to-client')
     const sending = publish(on, [message(topic, 'k', 'm')])
     await until(() => proxy.swallowedBytes > 0, { what: 'the answer on its way' })
@@ -42,9 +54,9 @@ t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
   })
 
   await t.test('a stopped broker: publishing is bounded in time, by itself and by the signal', async t => {
-    const on = transport(t, brokers)
+    const on = transport(t, brokers, IMPATIENT)
     const topic = await newTopic(on)
-    await publish(on, [message(topic, 'k', 'm')])
+    await store(on, [message(topic, 'k', 'm')])
     broker.pause()
     try {
       t.same(outcomes(await publish(on, [message(topic, 'k', 'm')])), ['unknown'])
@@ -66,16 +78,18 @@ t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
   })
 
   await t.test('kill -9 and restart: producer and subscription recover, offsets are kept', async t => {
-    const on = transport(t, brokers)
+    const on = transport(t, brokers, IMPATIENT)
     const topic = await newTopic(on, 3)
     const seen: Delivery[] = []
     const subscription = await on.subscribe({ group: randomUUID(), topics: [topic], maxInFlight: 10 }, delivery => {
       seen.push(delivery)
       delivery.done()
     })
-    await publish(on, messages(topic, 20))
-    await until(() => seen.length === 20, { what: 'the first messages' })
+    await store(on, messages(topic, 20))
+    await until(() => seen.length >= 20, { what: 'the first messages' })
     await until(async () => (await subscription.lag()) === 0n, { what: 'lag 0' })
+    const before = new Set(seen.map(({ position }) => position))
+    t.equal(before.size, seen.length)
     await broker.kill9()
     const failed = await publish(on, [message(topic, 'k', 'lost')])
     t.not(outcomes(failed)[0], 'ok')
@@ -85,18 +99,8 @@ t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
       what: 'recovery'
     })
     await until(() => texts(seen).includes('later'), { what: 'the delivery after the restart' })
-    t.same(
-      texts(seen).slice(0, 20).sort(),
-      messages(topic, 20)
-        .map(({ value }) => value.toString())
-        .sort()
-    )
-    t.notOk(
-      texts(seen)
-        .slice(20)
-        .some(text => text.startsWith('m')),
-      'what was committed does not come again'
-    )
+    const again = seen.slice(before.size).filter(({ position }) => before.has(position))
+    t.same(texts(again), [], 'what was committed does not come again')
     await until(() => on.health().ready, { what: 'health' })
   })
 
@@ -112,7 +116,7 @@ t.test('a broker and its network', { skip, timeout: 60_000 }, async t => {
     await until(() => /no fetch or heartbeat/.test(on.health().reason ?? ''), { what: 'the watchdog' })
     await proxy.restore()
     await until(() => on.health().ready, { what: 'health' })
-    await publish(on, [message(topic, 'k', 'after')])
+    await store(on, [message(topic, 'k', 'after')])
     await until(() => texts(seen).includes('after'), { what: 'the delivery' })
   })
 })

@@ -2,11 +2,11 @@ import { transportCompliance } from '@steadfast/events/compliance'
 import kafkajs from 'kafkajs'
 import t from 'tap'
 import { createKafkaTransport } from '../src/index.ts'
-import { AUTHORIZER, brokerBehindProxy, denyWriting, QUICK, skip } from './helper.ts'
+import { AUTHORIZER, brokerBehindProxy, denyWriting, IMPATIENT, skip } from './helper.ts'
 
 t.test('Transport', { skip, timeout: 120_000 }, async t => {
   const { proxy, brokers } = await brokerBehindProxy(t, AUTHORIZER)
-  const options = { brokers, ...QUICK }
+  const options = { brokers, ...IMPATIENT }
   const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
   await admin.connect()
   t.teardown(() => admin.disconnect())

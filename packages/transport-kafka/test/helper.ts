@@ -12,15 +12,18 @@ import type { Delivery, Outgoing, PublishResult, Transport } from '@steadfast/ev
 import kafkajs, { type Admin } from 'kafkajs'
 import { createKafkaTransport, type KafkaTransportOptions } from '../src/index.ts'
 
-/** Short times, for tests that break things. */
+/** Short times. A machine that runs all tests at once may take seconds for an answer. */
 export const QUICK = {
-  connectionTimeoutMs: 1000,
-  requestTimeoutMs: 1500,
+  connectionTimeoutMs: 3000,
+  requestTimeoutMs: 10_000,
   sessionTimeoutMs: 3000,
   rebalanceTimeoutMs: 6000,
   heartbeatIntervalMs: 500,
   maxWaitTimeMs: 100
 }
+
+/** For tests in which a broker does not answer. */
+export const IMPATIENT = { ...QUICK, connectionTimeoutMs: 1000, requestTimeoutMs: 2500 }
 
 export const requirements = await kafkaRequirements()
 export const skip = requirements.ok ? false : `no Kafka: ${requirements.reason}`
@@ -67,6 +70,11 @@ export function messages(topic: string, count: number, key: (i: number) => strin
 
 export function publish(on: Transport, batch: readonly Outgoing[]): Promise<PublishResult[]> {
   return on.publish(batch, new AbortController().signal)
+}
+
+/** Publishes until the broker has it. */
+export async function store(on: Transport, batch: readonly Outgoing[]): Promise<void> {
+  await until(async () => (await publish(on, batch)).every(({ ok }) => ok), { what: 'the broker to take the messages' })
 }
 
 export const outcomes = (results: readonly PublishResult[]) => results.map(r => (r.ok ? 'ok' : r.kind))
