@@ -79,8 +79,8 @@ t.test(
     await writing
     const some = async (where: string) =>
       (await pool.query(`select from steadfast.event where ${where} limit 1`)).rowCount
-    await until(async () => (await some('due')) === 0, { intervalMs: 50, what: 'an empty outbox' })
-    await until(() => reader.state.seen.size >= TOTAL, { what: 'the whole topic' })
+    await until(async () => (await some('due')) === 0, { timeoutMs: 60_000, intervalMs: 50, what: 'an empty outbox' })
+    await until(() => reader.state.seen.size >= TOTAL, { timeoutMs: 60_000, what: 'the whole topic' })
     t.equal(reader.state.inversions, 0)
     t.equal(reader.state.seen.size, TOTAL)
     t.equal(await some('count <> 1'), 0)
