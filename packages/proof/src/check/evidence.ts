@@ -7,7 +7,7 @@ export interface EventRow {
   topic: string
   key: string
   payload: string
-  status: 'NEW' | 'PUBLISHED' | 'CONFIRMED' | 'PARKED' | 'RESOLVED'
+  status: EventStatus
   due: boolean
   count: number
   max_sends: number
@@ -24,6 +24,8 @@ export interface EventRow {
   last_error: string | null
 }
 
+export type EventStatus = 'NEW' | 'PUBLISHED' | 'CONFIRMED' | 'PARKED' | 'RESOLVED'
+
 export interface InboxRow {
   consumer: string
   event_id: string
@@ -37,6 +39,7 @@ export interface InboxRow {
   causation_id: string | null
   outcome: number
   attempts: number
+  due_at: Date | null
   received_at: Date
   updated_at: Date
   error: { code?: string; message?: string } | null
@@ -52,48 +55,137 @@ export interface AuditRow {
   note: string | null
 }
 
-/** One record of the log, decoded as far as the checker needs. */
+/** A change of an event's row, as a trigger of the harness wrote it down in the transaction of the change. */
+export interface Transition {
+  event_id: string
+  at: Date
+  /** `null`: the row was written. */
+  from: EventStatus | null
+  to: EventStatus
+  due: boolean
+  count: number
+  confirmed_by: string | null
+}
+
+export interface ServiceEvidence {
+  events: EventRow[]
+  inbox: InboxRow[]
+  audit: AuditRow[]
+  /** In the order in which they happened to each event. */
+  transitions: Transition[]
+}
+
+/** A record of the log, decoded as far as the checker needs. */
 export interface LogRecord {
   topic: string
   partition: number
   offset: string
   timestamp: Date
   key: string
+  /** Empty: the record has no readable id. */
   id: string
   source: string
   type: string
+  causationId: string | null
   attempt: number
   replay: boolean
   /** Hash of the value. */
   hash: string
+  /** The harness deleted it from the log, perhaps before anybody read it. */
+  deleted: boolean
 }
 
-/** What the harness itself wrote down, outside the system under test. */
+/** An order, with the tag by which the harness knows whose it is: the request's idempotency key stands nowhere in it. */
+export interface OrderRow {
+  id: string
+  tag: string
+  status: 'PLACED' | 'READY' | 'FAILED'
+}
+
+/** A line of the workload with several events per key: the `n`th of its key, and the event that announces it. */
+export interface NoteRow {
+  tag: string
+  key: string
+  n: number
+  event_id: string
+}
+
+export interface DeploymentRow {
+  id: string
+  order_id: string
+  status: 'WORKING' | 'READY' | 'FAILED'
+}
+
+/** What a note's handler left behind: a row per run that committed; no constraint of the table keeps it single. */
+export interface NoteEffect {
+  /** Counts up in the order of the effects of one key. */
+  applied: string
+  event_id: string
+  key: string
+  n: number
+  at: Date
+}
+
+/** What the harness itself wrote down, outside the system under test. `at`: ms since 1970. */
 export type JournalEntry =
-  | { at: number; kind: 'request'; idempotencyKey: string; key: string; action: string }
-  | { at: number; kind: 'answer'; idempotencyKey: string; status: number | 'unknown'; orderId?: string }
-  | { at: number; kind: 'fault'; name: string; target: string; detail?: unknown }
-  | { at: number; kind: 'operator'; action: string; eventId: string; status: number }
-  | { at: number; kind: 'sample'; idleInTransaction: number; deadTuples: number }
-  | { at: number; kind: 'exit'; target: string; code: number | null; signal: string | null; expected: boolean }
+  | { at: number; kind: 'request'; tag: string; action: 'order' | 'note'; detail: unknown }
+  | { at: number; kind: 'answer'; tag: string; status: number | 'unknown'; id?: string | undefined }
+  | { at: number; kind: 'fault'; name: string; target: string; phase: 'begin' | 'end'; detail?: unknown }
+  | { at: number; kind: 'poison'; topic: string; partition: number; offset: string; what: string }
+  | {
+      at: number
+      kind: 'operator'
+      service: 'market' | 'deploy'
+      action: string
+      eventId: string
+      status: number | 'unknown'
+    }
+  | {
+      at: number
+      kind: 'exit'
+      target: string
+      code: number | null
+      signal: string | null
+      /** What the harness did to end it; `none`: it ended by itself. */
+      cause: 'SIGKILL' | 'SIGTERM' | 'crash-point' | 'none'
+      /** From the signal to the end. */
+      tookMs: number
+    }
   | { at: number; kind: 'uncaught'; target: string; text: string }
 
-export interface ServiceEvidence {
-  events: EventRow[]
-  inbox: InboxRow[]
-  audit: AuditRow[]
+/** How the system stood after healing. */
+export interface FinalState {
+  at: number
+  /** Sessions of the services in a transaction that does nothing. */
+  idleInTransaction: number
+  /** Records not yet consumed, per group. */
+  lag: Record<string, string>
+  /** Processes that do not say that they can work, with their reasons. */
+  notReady: string[]
+  /** Dead rows of the event tables, and buffers that the relay's look for due events touches. */
+  deadTuples: Record<string, number>
+  claimBuffers: Record<string, number>
+}
+
+/** What the system was allowed. */
+export interface Bounds {
+  /** After its deadline (or since it fell due) a row may stay unfinished for so long, once all is healed. */
+  unfinishedMs: number
+  /** From SIGTERM to the end of the process. */
+  exitMs: number
+  deadTuples: number
+  claimBuffers: number
 }
 
 /** All that the checker judges from: both ledgers, the business rows, the log and the journal. */
 export interface Evidence {
-  market: ServiceEvidence & { orders: { id: string; state: string; idempotency_key?: string | null }[] }
-  deploy: ServiceEvidence & {
-    deployments: { id: string; event_id: string; order_id: string; state: string; product: string }[]
-  }
+  market: ServiceEvidence & { orders: OrderRow[]; notes: NoteRow[] }
+  deploy: ServiceEvidence & { deployments: DeploymentRow[]; effects: NoteEffect[] }
+  /** Everything that ever stood in the log, deleted records too, by topic, partition, offset. */
   log: LogRecord[]
   journal: JournalEntry[]
-  /** The names of databases that were really made on the target server. */
-  targets: string[]
+  final: FinalState
+  bounds: Bounds
 }
 
 /** A broken promise: the number of its invariant, in words, and the events whose story shows it. */

@@ -14,6 +14,8 @@ export interface Lane {
 export interface Connection {
   readonly client: pg.Client
   readonly db: Db
+  /** A statement without parameters that is repeated often. */
+  prepared<Row>(name: string, text: string): Promise<Row[]>
 }
 
 // Deleting few rows is cheaper than truncating, until dead rows have heaped up.
@@ -41,7 +43,7 @@ export async function openLane(
     connections: made,
     async reset() {
       const [first] = made as [Connection, ...Connection[]]
-      for (const { client } of made) await client.query('rollback')
+      for (const { client } of made) if (client.getTransactionStatus() !== 'I') await client.query('rollback')
       const qualified = tables.map(table => `${schema}.${table}`)
       if (histories++ % HISTORIES_PER_TRUNCATE === 0) await first.client.query(`truncate ${qualified.join(', ')}`)
       else await first.client.query(qualified.map(table => `delete from ${table}`).join('; '))
@@ -58,5 +60,9 @@ async function connect(url: string, schema: string): Promise<Connection> {
   await client.connect()
   // No statement of a history may wait for ever: the driver itself would be what it waits for.
   await client.query("set synchronous_commit = off; set statement_timeout = '10s'")
-  return { client, db: storeOn(client, schema) }
+  return {
+    client,
+    db: storeOn(client, schema),
+    prepared: async <Row>(name: string, text: string) => (await client.query({ name, text })).rows as Row[]
+  }
 }

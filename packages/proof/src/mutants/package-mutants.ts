@@ -72,7 +72,7 @@ export const packageMutants: readonly Mutant[] = [
         'lanes = ALL_LANES.filter(lane => lane % living.length === index || true)'
       )
     ],
-    catchBy: byTest('relay/test/lifecycle')
+    catchBy: byTest('relay/test/lanes')
   },
   {
     name: 'offset-before-commit',
@@ -168,11 +168,11 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/store/src/lend-client.ts',
-        find: '      if (released) return\n',
-        replace: '      if (released && destroy) return\n'
+        find: '      client.release(destroy || lost !== undefined)\n',
+        replace: '      client.release(destroy || lost !== undefined)\n      setImmediate(() => client.release())\n'
       }
     ],
-    catchBy: byTest('outbox/test/deferred-constraint')
+    catchBy: byTest('outbox/test/mix')
   },
   {
     name: 'error-answer-commits',

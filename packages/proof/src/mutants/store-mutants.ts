@@ -77,6 +77,7 @@ export const storeMutants: readonly Mutant[] = [
       inStore(
         'fetch-due',
         'where due and lane',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
         'where due and seq > (select coalesce(max(p.seq), 0) from ${s}.event p where not p.due) and lane'
       )
     ],

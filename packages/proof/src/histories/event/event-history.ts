@@ -5,7 +5,7 @@ import { Departure, type HistoryKind } from '../history-kind.ts'
 import { type Connection, type Lane, openLane } from '../lane.ts'
 import { brokenInvariants } from './invariants.ts'
 import { appear, type EventModel, type ModelEvent } from './model.ts'
-import { eventOperations, type Operation } from './operations.ts'
+import { eventOperations, type Operation, type Statement } from './operations.ts'
 import { compareRows, type EventRow, readRows } from './rows.ts'
 import { planStatement, type Step } from './statements.ts'
 import { clockOf, drafted, newWorld, type World } from './world.ts'
@@ -130,11 +130,13 @@ async function close(run: Run, { end }: Extract<Operation, { op: 'close' }>): Pr
  */
 async function overlap(
   run: Run,
-  { first: a, second: b, end }: Extract<Operation, { op: 'overlap' }>,
+  operation: Extract<Operation, { op: 'overlap' }>,
   one: Connection,
   other: Connection
 ): Promise<void> {
   const { world, trail } = run
+  const { end } = operation
+  const [a, b] = aboutLate(run, operation)
   const [first, second] = [planStatement(world, a), planStatement(world, b)]
   if (first === undefined || second === undefined) return
   await one.client.query('begin')
@@ -155,6 +157,23 @@ async function overlap(
   first.remember?.(world, firstAnswer)
   second.remember?.(world, secondAnswer)
   await settle(run, 2, outcomes)
+}
+
+/** Lets the deadline of an event that was published and not answered pass, and makes both statements about that. */
+function aboutLate(
+  { world, trail }: Run,
+  { first, second, late }: Extract<Operation, { op: 'overlap' }>
+): [Statement, Statement] {
+  const published = world.model.events.filter(
+    ({ row }) => row.status === 'PUBLISHED' && typeof row.deadline === 'number'
+  )
+  const chosen = late === null ? undefined : published[late % Math.max(1, published.length)]
+  if (chosen === undefined) return [first, second]
+  world.now = Math.max(world.now, Math.ceil(chosen.row.deadline as number))
+  trail.push(`time advances to the deadline of ${chosen.id}: ${world.now}`)
+  const event = world.model.events.indexOf(chosen)
+  const about = (statement: Statement): Statement => ('event' in statement ? { ...statement, event } : statement)
+  return [about(first), about(second)]
 }
 
 /** A sweep that meets another does nothing. */
@@ -206,7 +225,7 @@ function lockedBy(before: EventModel, after: EventModel, step: Step): string[] {
 /** Reads the rows and takes the first outcome they agree with. */
 async function settle(run: Run, statements: number, outcomes: Outcome[]): Promise<void> {
   const { world, lane } = run
-  const { events, audit } = await readRows((lane.connections[0] as Connection).db)
+  const { events, audit } = await readRows(lane.connections[0] as Connection)
   const broken = brokenInvariants(run.rows, events, { statements, known: run.known, acknowledged: world.acknowledged })
   const judged = outcomes.map(({ model, found }) => ({
     model,

@@ -62,7 +62,12 @@ export const emptyModel = (): EventModel => ({ events: [], audit: [], nextOrder:
 
 export const find = (model: EventModel, id: string): ModelEvent | undefined => model.events.find(e => e.id === id)
 
-const number = (time: Time): number => (typeof time === 'number' ? time : Number.NaN)
+/** A time that no row has taken over yet is far enough from what it is compared with. */
+const number = (time: Time): number => (typeof time === 'number' ? time : time === null ? Number.NaN : time.to)
+
+/** The bounds of what a function of a time gives; it must be monotone. */
+const through = (time: Time, change: (ms: number) => number): Time =>
+  typeof time === 'object' && time !== null ? { from: change(time.from), to: change(time.to) } : change(number(time))
 
 /** Rows become visible at COMMIT. */
 export function appear(model: EventModel, events: ModelEvent[]): void {
@@ -178,8 +183,8 @@ export function inProgress(event: ModelEvent, from: string, { now, real }: Clock
   const { row } = event
   if (row.status !== 'PUBLISHED' || event.awaitsFrom !== from || now >= number(row.give_up_at)) return false
   const span = event.confirmWithinMs * event.backoff ** Math.max(row.count - 1, 0)
-  const extended = row.deadline === null ? now + span : Math.max(number(row.deadline), now + span)
-  row.deadline = Math.min(number(row.give_up_at), extended)
+  const extend = (ms: number) => Math.min(number(row.give_up_at), Math.max(ms, now + span))
+  row.deadline = row.deadline === null ? extend(0) : through(row.deadline, extend)
   row.updated_at = real
   return true
 }

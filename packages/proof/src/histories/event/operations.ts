@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 
+// The last: of this age is what was touched by the database's clock once time has advanced far, and not before.
+const AGES_MS = [0, 5000, 30_000, 3_610_000]
+
 /** An event to be written; `key` and `cause` are numbers of small pools. */
 export interface Draft {
   kind: 'request' | 'fact' | 'answer' | 'refusal'
@@ -47,7 +50,8 @@ export type Operation =
   | { op: 'close'; end: 'commit' | 'rollback' }
   | { op: 'lose'; relay: number; count: number }
   | { op: 'advance'; to: 'before deadline' | 'deadline' | 'give up' | 'a little' | 'far'; event: number }
-  | { op: 'overlap'; first: Statement; second: Statement; end: 'commit' | 'rollback' }
+  /** `late`: both are about one event, whose deadline has passed, where they can be. */
+  | { op: 'overlap'; first: Statement; second: Statement; end: 'commit' | 'rollback'; late: number | null }
 
 const one = <T extends string>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values)
 const event = fc.nat(7)
@@ -111,8 +115,8 @@ const statements: [number, fc.Arbitrary<Statement>][] = [
   [
     2,
     op('purge', {
-      olderThanMs: fc.constantFrom(0, 5000, 30_000),
-      answersOlderThanMs: fc.constantFrom(0, 5000, 30_000),
+      olderThanMs: fc.constantFrom(...AGES_MS),
+      answersOlderThanMs: fc.constantFrom(...AGES_MS),
       limit: upTo(4),
       after: maybe(event, 3)
     })
@@ -120,6 +124,22 @@ const statements: [number, fc.Arbitrary<Statement>][] = [
 ]
 
 const statement: fc.Arbitrary<Statement> = fc.oneof(...statements.map(([weight, arbitrary]) => ({ weight, arbitrary })))
+
+// What contends for a late event, with enough of each pair.
+const contender: fc.Arbitrary<Statement> = fc.oneof(
+  { weight: 3, arbitrary: op('sweep', { limit: upTo(3), budget: upTo(3) }) },
+  op('mark', { relay, count: upTo(2) }),
+  op('confirm', { event, answer, from: one('right'), type: one('right') }),
+  op('verdict', { event, from: one('right'), reason: one('REFUSED'), answer: fc.constant(null) }),
+  op('progress', { event, from: one('right') }),
+  op('resend', { event }),
+  op('purge', {
+    olderThanMs: fc.constant(0),
+    answersOlderThanMs: fc.constant(0),
+    limit: fc.constant(10),
+    after: fc.constant(null)
+  })
+)
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 32, arbitrary: statement },
@@ -133,7 +153,11 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       event
     })
   },
-  { weight: 4, arbitrary: op('overlap', { first: statement, second: statement, end }) }
+  { weight: 3, arbitrary: op('overlap', { first: statement, second: statement, end, late: fc.constant(null) }) },
+  {
+    weight: 4,
+    arbitrary: op('overlap', { first: contender, second: contender, end, late: event as fc.Arbitrary<number | null> })
+  }
 )
 
 /** A history: it begins with something written, so that hardly a step is idle. */

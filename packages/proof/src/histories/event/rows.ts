@@ -1,5 +1,5 @@
-import type { Db } from '@steadfast/store'
 import { differences } from '../differences.ts'
+import type { Connection } from '../lane.ts'
 import type { EventModel, Moving } from './model.ts'
 
 /** A row of the outbox as it is. */
@@ -15,9 +15,10 @@ const PLAIN = ['status', 'due', 'replay', 'count', 'confirmed_by', 'park_reason'
 const columns = [...PLAIN, ...TIMES.map(c => `(extract(epoch from ${c}) * 1000)::float8 as ${c}`)].join(', ')
 
 /** Reads everything in one statement. */
-export async function readRows(db: Db): Promise<Rows> {
+export async function readRows({ db, prepared }: Connection): Promise<Rows> {
   const s = db.schema
-  const [row] = await db.rows<Rows>(
+  const [row] = await prepared<Rows>(
+    'rows',
     `select (select coalesce(json_agg(e), '[]') from (select id, seq::text, ${columns} from ${s}.event order by event.seq) e) as events,
        (select coalesce(json_agg(concat_ws(' ', actor, action, event_id) order by id), '[]') from ${s}.audit) as audit`
   )

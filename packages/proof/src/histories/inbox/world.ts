@@ -145,9 +145,10 @@ interface Rows {
 
 const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`
 
-async function readRows(db: Db): Promise<Rows> {
+async function readRows({ db, prepared }: Connection): Promise<Rows> {
   const s = db.schema
-  const [rows] = await db.rows<Rows>(
+  const [rows] = await prepared<Rows>(
+    'rows',
     `select (select coalesce(json_agg(i), '[]') from (select consumer, event_id, state, outcome, attempts, ${ms('due_at')}, body is not null as has_body,
          error->>'code' as error, replay_id, ${ms('updated_at')} from ${s}.inbox order by arrival) i) as deliveries,
        (select coalesce(json_agg(concat_ws(' ', consumer, event_id, replay)), '[]') from ${s}.effect) as effects,
@@ -160,7 +161,7 @@ async function readRows(db: Db): Promise<Rows> {
 /** Compares everything with the model. */
 export async function settle(world: World, found: string[] = []): Promise<void> {
   const { model } = world
-  const rows = await readRows(connection(world, 0).db)
+  const rows = await readRows(connection(world, 0))
   const lists: [string, string[], string[]][] = [
     [
       'inbox, in order of arrival',

@@ -1,0 +1,39 @@
+import type { EventRow, InboxRow, Violation } from '../evidence.ts'
+import { collector, type LookUp, SERVICES } from '../look-up.ts'
+
+/** Invariant 6. After healing, no row stays unfinished longer than its deadlines + sweep interval + bound. */
+export function checkSettled(look: LookUp): Violation[] {
+  const { add, violations } = collector(6)
+  const { final, bounds } = look
+  const late = (since: Date | null) => since === null || since.getTime() + bounds.unfinishedMs < final.at
+  for (const service of SERVICES) {
+    for (const event of look[service].events) {
+      const since = unfinishedSince(event)
+      if (since !== undefined && late(since))
+        add(`${event.id} (${event.type}) of ${service} is ${event.status}${event.due ? ', due' : ''}`, event.id)
+    }
+    for (const row of look[service].inbox) {
+      const since = unfinishedDeliverySince(row)
+      if (since !== undefined && late(since))
+        add(`${row.event_id} (${row.type}) is ${row.state} in the inbox of ${service}`, row.event_id)
+    }
+  }
+  const confirmed = new Map(look.market.events.map(event => [event.key, event]))
+  for (const { id, status } of look.market.orders) {
+    const request = confirmed.get(id)
+    if (status === 'PLACED' && request?.status === 'CONFIRMED')
+      add(`order ${id} is open, and its request is CONFIRMED`, request.id)
+  }
+  return violations
+}
+
+/** Undefined: the machine has nothing more to do with it. */
+function unfinishedSince(event: EventRow): Date | null | undefined {
+  if (event.due || event.status === 'NEW') return event.updated_at
+  return event.status === 'PUBLISHED' && event.awaits_from !== null ? event.deadline : undefined
+}
+
+function unfinishedDeliverySince(row: InboxRow): Date | undefined {
+  if (row.state === 'RETRY') return row.due_at ?? row.updated_at
+  return row.state === 'BLOCKED' ? row.updated_at : undefined
+}

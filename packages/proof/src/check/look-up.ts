@@ -1,0 +1,61 @@
+import type { EventRow, Evidence, InboxRow, LogRecord, NoteEffect } from './evidence.ts'
+
+export type ServiceName = 'market' | 'deploy'
+export const SERVICES: readonly ServiceName[] = ['market', 'deploy']
+
+/** Types of the events that the workload causes. */
+export const ORDERED = 'proof.note.written'
+export const REQUESTED = 'market.deployment.requested'
+/** Types of deploy's business answers begin with it. */
+export const ANSWER_PREFIX = 'deploy.deployment.'
+
+/** The evidence with its indexes. */
+export interface LookUp extends Evidence {
+  /** Event rows of both services by id. */
+  eventById: ReadonlyMap<string, EventRow>
+  /** Inbox rows of each service by event id. */
+  inboxById: Record<ServiceName, ReadonlyMap<string, InboxRow[]>>
+  recordsById: ReadonlyMap<string, LogRecord[]>
+  effectsById: ReadonlyMap<string, NoteEffect[]>
+  /** Places of records that the harness produced as poison. */
+  poison: ReadonlySet<string>
+}
+
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+export const placeOf = ({ topic, partition, offset }: Pick<LogRecord, 'topic' | 'partition' | 'offset'>) =>
+  `${topic}:${partition}:${offset}`
+
+export function lookUp(evidence: Evidence): LookUp {
+  const { market, deploy, log, journal } = evidence
+  const byEvent = (rows: readonly InboxRow[]) => groupBy(rows, row => row.event_id)
+  return {
+    ...evidence,
+    eventById: new Map([...market.events, ...deploy.events].map(event => [event.id, event])),
+    inboxById: { market: byEvent(market.inbox), deploy: byEvent(deploy.inbox) },
+    recordsById: groupBy(
+      log.filter(record => record.id !== ''),
+      record => record.id
+    ),
+    effectsById: groupBy(deploy.effects, effect => effect.event_id),
+    poison: new Set(journal.flatMap(entry => (entry.kind === 'poison' ? [placeOf(entry)] : [])))
+  }
+}
+
+/** Makes the violations of one invariant. */
+export function collector(invariant: number) {
+  const violations: { invariant: number; text: string; eventIds: string[] }[] = []
+  return {
+    violations,
+    add: (text: string, ...eventIds: string[]) => void violations.push({ invariant, text, eventIds })
+  }
+}
