@@ -1,6 +1,12 @@
 import { type DemoOptions, parseOptions, USAGE } from './parse-options.ts'
 import { runDemo } from './run-demo.ts'
 
+// kafkajs asks for a timer in the past now and then; Node.js sets it to 1 ms, which is what is wanted
+process.removeAllListeners('warning')
+process.on('warning', warning => {
+  if (warning.name !== 'TimeoutNegativeWarning') console.warn(warning)
+})
+
 let options: DemoOptions | undefined
 try {
   options = parseOptions(process.argv.slice(2))
