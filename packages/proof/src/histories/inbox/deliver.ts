@@ -1,5 +1,4 @@
 import {
-  type DeliveryLimits,
   finishDelivery,
   getDelivery,
   receiveDelivery,
@@ -28,8 +27,8 @@ import {
 export const ERROR = { message: 'no', code: 'SF_TEST', status: 409 }
 const RETRY_IN_MS = 1000
 // For one that is to give up waiting; whoever is to wait long enough is given LONG.
-const SHORT = { timeoutMs: 10_000, lockTimeoutMs: 2 }
-export const LONG = { timeoutMs: 10_000, lockTimeoutMs: 5000 }
+const SHORT_LOCK_MS = 2
+export const LONG_LOCK_MS = 5000
 
 /** What the inbox says when a delivery arrives: the handler may run, or why not. */
 type Taken = 'taken' | 'locked' | 'blocked' | `duplicate ${expected.State}`
@@ -57,11 +56,11 @@ export async function take(
   world: World,
   { client, db }: Connection,
   arriving: Arriving,
-  limits: DeliveryLimits = SHORT
+  lockMs = SHORT_LOCK_MS
 ): Promise<{ taken: Taken; answers: number | undefined }> {
   await client.query('begin')
   try {
-    if (await receiveDelivery(db, newDelivery(arriving), limits)) return { taken: 'taken', answers: undefined }
+    if (await receiveDelivery(db, newDelivery(arriving), lockMs)) return { taken: 'taken', answers: undefined }
     const known = await getDelivery(db, arriving.consumer, arriving.eventId)
     if (known === undefined) {
       const stored = await setAside(db, newDelivery(arriving), { state: 'BLOCKED', body: BODY }, nowOf(world))
@@ -98,12 +97,12 @@ export async function deliver(
   at: Connection,
   arriving: Arriving,
   { quick, ending }: { quick: number; ending: Ending },
-  limits?: DeliveryLimits
+  lockMs?: number
 ): Promise<boolean> {
   const { model, trail } = world
   for (let run = 0; ; run++) {
     const order = model.nextOrder
-    const { taken, answers } = await take(world, at, arriving, limits)
+    const { taken, answers } = await take(world, at, arriving, lockMs)
     const want = expectTaken(world, arriving)
     trail.push(`${arriving.consumer} is handed ${arriving.eventId} (key ${arriving.key}): ${taken}`)
     const found = resultDifference(`the delivery of ${arriving.eventId}`, want, taken)

@@ -16,7 +16,7 @@ import { resultDifference } from '../differences.ts'
 import { uuidAt } from '../event/world.ts'
 import type { HistoryKind } from '../history-kind.ts'
 import { type Connection, openLane } from '../lane.ts'
-import { deliver, ERROR, expectEnded, LONG, refuse, sameRow, take, wouldWait } from './deliver.ts'
+import { deliver, ERROR, expectEnded, LONG_LOCK_MS, refuse, sameRow, take, wouldWait } from './deliver.ts'
 import type { Arriving, ModelDelivery } from './model.ts'
 import * as expected from './model.ts'
 import { inboxOperations, type Operation } from './operations.ts'
@@ -120,7 +120,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     if (world.open !== undefined || row === undefined) return
     const here = connection(world, 1)
     await here.client.query('begin')
-    const claimed = await claimRetry(here.db, row, LONG, nowOf(world))
+    const claimed = await claimRetry(here.db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
     world.trail.push(`${row.consumer} takes up ${row.eventId}: ${claimed}; its transaction stays open`)
     await writeEffect(here.db, row)
     const since = clockSince(world)
@@ -243,7 +243,7 @@ async function endOpen(world: World, end: 'commit' | 'rollback'): Promise<void> 
 
 /** The same event handed to another process, which waits for the first. */
 async function meetDelivery(world: World, here: Connection, row: Arriving, ended: Promise<void>): Promise<void> {
-  const result = await take(world, here, row, LONG)
+  const result = await take(world, here, row, LONG_LOCK_MS)
   await ended
   const known = expected.findDelivery(world.model, row)
   const want = known === undefined ? 'taken' : `duplicate ${known.row.state}`
@@ -255,7 +255,7 @@ async function meetDelivery(world: World, here: Connection, row: Arriving, ended
 async function retry(world: World, here: Connection, row: ModelDelivery, ending: Of<'retry'>['ending']): Promise<void> {
   const { client, db } = here
   await client.query('begin')
-  const claimed = await claimRetry(db, row, LONG, nowOf(world))
+  const claimed = await claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
   world.trail.push(`${row.consumer} takes up ${row.eventId} (key ${row.key}): ${claimed}; ${ending}`)
   const want = !isHeldOpen(world, row)
   if (!claimed || !want) {
@@ -289,7 +289,7 @@ const verbs: {
   ) => { run(): Promise<unknown>; expect(known: ModelDelivery | undefined): unknown }
 } = {
   claim: (world, db, row) => ({
-    run: () => claimRetry(db, row, LONG, nowOf(world)),
+    run: () => claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world)),
     expect: known => known !== undefined && expected.mayRun(world.model, known, world.now) && !isHeldOpen(world, row)
   }),
   later: (world, db, row) => ({
