@@ -51,8 +51,8 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
     return this.request.tx.sendEvent(contract, data, sendOptions)
   })
   fastify.addHook('onRoute', addTransactionHooks)
-  // Without a listener, an idle connection that breaks would end the process.
-  pool.on('error', err => fastify.log.warn({ err }, 'idle database connection lost'))
+  // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
+  pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
   fastify.addHook('onReady', () => requireSchema(pool, options.schema))
 }
 

@@ -74,7 +74,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
     relay?.wake()
   )
   // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
-  pool.on('error', error => fastify.log.debug({ err: error }, 'an idle connection was lost'))
+  pool.on('error', ({ message }) => fastify.log.debug({ reason: message }, 'an idle connection was lost'))
   fastify.addHook('onReady', () => requireSchema(pool, schema))
 
   // Fastify's own compiler would silently drop what a schema does not know: in a bulk filter that means "everything".

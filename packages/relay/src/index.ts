@@ -94,7 +94,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
           log,
           heartbeatMs: options.notifyHeartbeatMs
         })
-  const lost = (error: Error) => log.debug({ err: error }, 'an idle connection was lost')
+  const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')
   pool.on('error', lost)
   fastify.decorate('relay', relay)
   const committed = () => {

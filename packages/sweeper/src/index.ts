@@ -77,7 +77,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     retention,
     resent: () => (fastify as unknown as { relay?: { wake(): void } }).relay?.wake()
   })
-  const lost = (error: Error) => log.debug({ err: error }, 'an idle connection was lost')
+  const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')
   pool.on('error', lost)
   fastify.decorate('sweeper', sweeper)
   let stop = () => {}

@@ -17,7 +17,7 @@ const SOURCE = 'connection'
 export function connect(db: Database, health: Health): Connection {
   let migrated: Promise<void> | undefined
   let broken = true
-  health.failed(SOURCE, new Error('not yet connected'))
+  health.pending(SOURCE, new Error('not yet connected'))
 
   function ready(): Promise<void> {
     migrated ??= migrate(db).catch(error => {
