@@ -84,7 +84,7 @@ export const packageMutants: readonly Mutant[] = [
         '    delivery.done()\n    const accepted = await route('
       )
     ],
-    catchBy: byTest('inbox/test/crash')
+    catchBy: byTest('inbox/test/done')
   },
   {
     name: 'inbox-row-outside-transaction',
@@ -169,7 +169,8 @@ export const packageMutants: readonly Mutant[] = [
       {
         file: 'packages/store/src/lend-client.ts',
         find: '      client.release(destroy || lost !== undefined)\n',
-        replace: '      client.release(destroy || lost !== undefined)\n      setImmediate(() => client.release())\n'
+        replace:
+          '      client.release(destroy || lost !== undefined)\n      setImmediate(() => { try { client.release() } catch {} })\n'
       }
     ],
     catchBy: byTest('outbox/test/mix')

@@ -19,7 +19,8 @@ export const mutants: Part = {
   name: 'mutants',
   async run({ seed, profile, postgresUrl, log }) {
     const chosen = profile === 'full' ? MUTANTS : chooseMutants(CI_COUNT, seed)
-    const results = await runMutants(chosen, { seed, postgresUrl, log })
+    // What a change must pass runs the tests, and histories of this seed, before: they are known to be green.
+    const results = await runMutants(chosen, { seed, postgresUrl, log, baseline: profile === 'full' })
     const escaped = results.filter(({ verdict }) => verdict !== 'caught')
     return {
       figures: { mutants: results.length, mutantsCaught: results.length - escaped.length },

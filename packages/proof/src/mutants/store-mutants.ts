@@ -5,8 +5,8 @@ const inStore = (file: string, find: string, replace: string) => ({
   find,
   replace
 })
-const byEvents = { histories: 'event', count: 1000 } as const
-const byInbox = { histories: 'inbox', count: 1000 } as const
+const byEvents = { histories: 'event', count: 500 } as const
+const byInbox = { histories: 'inbox', count: 500 } as const
 
 /** Defects of the statements: the histories find them. */
 export const storeMutants: readonly Mutant[] = [

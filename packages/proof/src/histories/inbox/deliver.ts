@@ -26,7 +26,7 @@ import {
 
 export const ERROR = { message: 'no', code: 'SF_TEST', status: 409 }
 const RETRY_IN_MS = 1000
-// For one that is to give up waiting; whoever is to wait long enough is given LONG.
+// For one that is to give up waiting; whoever is to wait long enough is given the other.
 const SHORT_LOCK_MS = 2
 export const LONG_LOCK_MS = 5000
 

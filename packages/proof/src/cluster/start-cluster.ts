@@ -1,0 +1,146 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  freePort,
+  launchPostgres,
+  type PostgresServer,
+  startProxy,
+  type TcpProxy,
+  until
+} from '@steadfast/dev-services'
+import pg from 'pg'
+import { type Journal, openJournal } from './journal.ts'
+import { prepareDatabase } from './observe.ts'
+import { NOTE_TABLES } from './services/notes.ts'
+import { type AttackedKafka, startKafka } from './start-kafka.ts'
+import { type ServiceProcess, superviseService } from './supervise.ts'
+
+/** Everything that is attacked, and the harness's own ways to it. */
+export interface Cluster {
+  postgres: PostgresServer
+  /** Between each service and its database. */
+  databaseProxies: Record<'market' | 'deploy', TcpProxy>
+  kafka: AttackedKafka
+  /** market-1, market-2, deploy-1, deploy-2. */
+  processes: ServiceProcess[]
+  /** Past the proxies. */
+  pools: Record<'market' | 'deploy', pg.Pool>
+  journal: Journal
+  /** Logs of the services, and the journal. */
+  dir: string
+  /** The environment of one more process of a service. */
+  environmentOf(service: 'market' | 'deploy'): Record<string, string>
+  /** Resolves when every process says that it can work; rejects with the reasons. */
+  ready(timeoutMs?: number): Promise<void>
+  /** Ends everything. `keep`: logs and journal stay. */
+  stop(options: { keep: boolean }): Promise<void>
+}
+
+export interface ClusterOptions {
+  /** Kafka's session timeout. */
+  sessionTimeoutMs: number
+  confirmWithinMs: number
+}
+
+/** Deadlines in seconds, so that a minute sees what otherwise takes hours. */
+const ENVIRONMENT = {
+  LOG_LEVEL: 'warn',
+  TRANSPORT: 'kafka',
+  TOPIC_PARTITIONS: '4',
+  SWEEP_INTERVAL_MS: '1000',
+  PROGRESS_EVERY_MS: '1000',
+  WORKER_POLL_INTERVAL_MS: '100',
+  LEASE_MS: '3000',
+  MAX_SENDS: '6',
+  PROVISION_SECRET: 'a secret of the proof, nowhere else',
+  PROVISION_PREFIX: 'd_',
+  PEER_TOKEN: 'proof-token-among-services'
+}
+/** Opens the reconciliation routes. */
+export const OPERATOR_TOKEN = 'proof-token-for-a-person'
+const READY_MS = 90_000
+
+const at = (url: string, database: string, port?: number) => {
+  const address = new URL(url)
+  address.pathname = `/${database}`
+  if (port !== undefined) address.port = String(port)
+  return address.href
+}
+
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 4, connectionTimeoutMillis: 5000, application_name: 'proof' })
+  pool.on('error', () => {})
+  pool.on('connect', client => void client.on('error', () => {}))
+  return pool
+}
+
+async function createDatabases(url: string): Promise<Cluster['pools']> {
+  const server = openPool(url)
+  await server.query('create database market template template0')
+  await server.query('create database deploy template template0')
+  await server.end()
+  const pools = { market: openPool(at(url, 'market')), deploy: openPool(at(url, 'deploy')) }
+  await prepareDatabase(pools.market, NOTE_TABLES.market)
+  await prepareDatabase(pools.deploy, NOTE_TABLES.deploy)
+  return pools
+}
+
+/** Starts servers, proxies and four services, and resolves when all of them can work. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const dir = mkdtempSync(join(tmpdir(), 'steadfast-proof-'))
+  mkdirSync(join(dir, 'logs'))
+  const journal = openJournal(join(dir, 'journal.jsonl'))
+  const [postgres, kafka] = await Promise.all([
+    launchPostgres({ settings: { autovacuum_naptime: '2s', log_min_messages: 'error' } }),
+    startKafka()
+  ])
+  const pools = await createDatabases(postgres.url)
+  const databaseProxies = {
+    market: await startProxy({ targetPort: postgres.port }),
+    deploy: await startProxy({ targetPort: postgres.port })
+  }
+  const environmentOf = (service: 'market' | 'deploy') => ({
+    ...ENVIRONMENT,
+    RECONCILIATION_TOKEN: OPERATOR_TOKEN,
+    KAFKA_BROKERS: kafka.advertised,
+    CONSUMER_TIMEOUT_MS: String(options.sessionTimeoutMs),
+    CONFIRM_WITHIN_MS: String(options.confirmWithinMs),
+    NODE_COMPILE_CACHE: join(dir, 'compiled'),
+    DATABASE_URL: at(postgres.url, service, databaseProxies[service].port),
+    TARGET_DATABASE_URL: at(postgres.url, 'postgres', databaseProxies.deploy.port)
+  })
+  const processes: ServiceProcess[] = []
+  for (const name of ['market-1', 'market-2', 'deploy-1', 'deploy-2']) {
+    const service = name.startsWith('market') ? 'market' : 'deploy'
+    const logFile = join(dir, 'logs', `${name}.log`)
+    const env = environmentOf(service)
+    processes.push(superviseService({ name, service, port: await freePort(), env, logFile, journal }))
+  }
+  const ready = async (timeoutMs = READY_MS) => {
+    let reasons: string[] = []
+    const fit = async () => {
+      const found = await Promise.all(processes.map(async p => [p.name, await p.unfitness()] as const))
+      reasons = found.flatMap(([name, reason]) => (reason === undefined ? [] : [`${name}: ${reason}`]))
+      return reasons.length === 0
+    }
+    await until(fit, { timeoutMs, intervalMs: 250 }).catch(() => {
+      throw new Error(`not ready after ${timeoutMs} ms: ${reasons.join(' · ')}`)
+    })
+  }
+  const stop = async ({ keep }: { keep: boolean }) => {
+    await Promise.all(processes.map(p => p.kill9({ hold: true })))
+    await Promise.all([pools.market.end(), pools.deploy.end()])
+    await Promise.all([databaseProxies.market.close(), databaseProxies.deploy.close(), kafka.stop()])
+    await postgres.stop()
+    if (!keep) rmSync(dir, { recursive: true, force: true })
+  }
+  const cluster = { postgres, databaseProxies, kafka, processes, pools, journal, dir, environmentOf, ready, stop }
+  try {
+    await ready()
+    return cluster
+  } catch (error) {
+    await stop({ keep: true })
+    throw Object.assign(error as Error, { dir })
+  }
+}
