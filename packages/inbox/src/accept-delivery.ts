@@ -80,7 +80,7 @@ function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): N
   return {
     consumer,
     eventId: id,
-    key: envelope.key ?? id,
+    key: keyOf(envelope.key, id),
     topic: delivery.topic,
     position: delivery.position,
     source,
@@ -90,6 +90,12 @@ function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): N
     correlationId: envelope.correlationId ?? null,
     envelope
   }
+}
+
+/** An index entry holds some 2,700 bytes: a key that is longer waits under a hash of itself. */
+function keyOf(key: string | undefined, id: string): string {
+  if (key === undefined || key === '') return id
+  return Buffer.byteLength(key) > 1000 ? positionIdOf('key', key) : key
 }
 
 async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: Decoded): Promise<Accepted> {

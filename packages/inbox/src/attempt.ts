@@ -5,14 +5,17 @@ import { type DeliveryContext, deliveries, type Item } from './context.ts'
 import { NoAnswer } from './errors.ts'
 
 /** Beyond the handler's own time: for a handler that took the reply away, and so has no timeout any more. */
-const GRACE_MS = 2_000
+const GRACE_MS = 1_000
 
 /** Runs a delivery once through its route. Never rejects. */
 export async function attempt(consumer: Consumer, item: Item): Promise<Attempt> {
   if (consumer.closing.aborted) return { kind: 'abandoned' }
   const context: DeliveryContext = { consumer, item, routed: false, stage: 'before' }
   try {
-    const response = await consumer.limit(() => inject(context))
+    const response = await consumer.limit(async () => {
+      consumer.active.add(context)
+      return await inject(context).finally(() => consumer.active.delete(context))
+    })
     const attempt = classify(context, response)
     if (attempt.kind === 'done' && channels.afterCommit.hasSubscribers)
       channels.afterCommit.publish({ ...aboutRow(item.row), how: attempt.how })
@@ -38,7 +41,7 @@ function inject(context: DeliveryContext): Promise<Response> {
     const guard = setTimeout(() => {
       const gaveUp = () => reject(new NoAnswer(options.timeoutMs))
       Promise.resolve(context.tx?.rollback()).then(gaveUp, gaveUp)
-    }, options.timeoutMs + GRACE_MS)
+    }, options.timeoutMs + GRACE_MS).unref()
     deliveries.run(context, () => {
       consumer.fastify.inject({ method: 'POST', url, headers }, (error, response) => {
         clearTimeout(guard)

@@ -2,6 +2,7 @@ import type { Delivery, Subscription } from '@steadfast/events'
 import { type Db, storeOn } from '@steadfast/store'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Accepted, acceptDelivery } from './accept-delivery.ts'
+import type { DeliveryContext } from './context.ts'
 import { createGate, type Gate } from './gate.ts'
 import type { Host } from './host.ts'
 import { createKeyChains, type KeyChains } from './key-chains.ts'
@@ -24,6 +25,8 @@ export interface Runtime {
   parseJson: (text: string) => unknown
   /** Aborted when the server closes. */
   closing: AbortSignal
+  /** Runs that are under way, in all groups. */
+  active: Set<DeliveryContext>
 }
 
 /** One consumer group at work. */
@@ -107,15 +110,27 @@ export async function tickConsumer(consumer: Consumer): Promise<number> {
   return await retryDue(consumer)
 }
 
-/** Stops taking deliveries, waits for those whose handlers run, leaves the group. What is not done comes again. */
-export async function stopConsumer(consumer: Consumer, deadlineMs: number): Promise<void> {
-  consumer.subscription?.pause()
-  consumer.gate.end()
+/**
+ * Stops taking deliveries, gives those whose handlers run until the deadline, voids the rest, and leaves the groups. What
+ * is not done comes again.
+ */
+export async function stopConsumers(
+  consumers: readonly Consumer[],
+  { active, options }: Runtime,
+  ticking: Promise<unknown> | undefined
+): Promise<void> {
+  for (const { subscription, gate } of consumers) {
+    subscription?.pause()
+    gate.end()
+  }
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, deadlineMs)
+    timer = setTimeout(resolve, options.closeDeadlineMs)
   })
-  await Promise.race([Promise.allSettled([...consumer.running]), deadline])
+  await Promise.race([Promise.allSettled([...consumers.flatMap(c => [...c.running]), ticking]), deadline])
   clearTimeout(timer)
-  await consumer.subscription?.close(0)
+  // A transaction left open would keep its connection, for which the closing pool waits; a request its timer.
+  await Promise.all([...active].map(context => context.tx?.rollback()))
+  for (const { raw } of active) raw?.destroy()
+  await Promise.all(consumers.map(({ subscription }) => subscription?.close(0)))
 }

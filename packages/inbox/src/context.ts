@@ -34,6 +34,7 @@ export interface DeliveryContext {
   item: Item
   /** The constraint has let it in: it lets nothing else in. */
   routed: boolean
+  raw?: { destroy(): void }
   /** How far it came: hooks and schema · the inbox's own statements · the handler. */
   stage: 'before' | 'inbox' | 'handler'
   tx?: DeliveryTransaction
@@ -91,11 +92,12 @@ export function addDeliveryConstraint(fastify: FastifyInstance): void {
       }
     },
     validate: () => true,
-    deriveConstraint(request: { [kContext]?: DeliveryContext }) {
+    deriveConstraint(request: { [kContext]?: DeliveryContext; destroy(): void }) {
       const context = deliveries.getStore()
       if (context === undefined || context.routed) return undefined
       context.routed = true
       request[kContext] = context
+      context.raw = request
       return 'inbox'
     }
   } as Parameters<FastifyInstance['addConstraintStrategy']>[0])

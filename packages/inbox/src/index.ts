@@ -3,8 +3,8 @@ import type {} from '@fastify/postgres'
 import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Consumer, createConsumer, startConsumer, stopConsumer, tickConsumer, topicsOf } from './consumer.ts'
-import { addDeliveryConstraint, type DeliveredEvent, eventOf } from './context.ts'
+import { type Consumer, createConsumer, startConsumer, stopConsumers, tickConsumer, topicsOf } from './consumer.ts'
+import { addDeliveryConstraint, type DeliveredEvent, type DeliveryContext, eventOf } from './context.ts'
 import { MissingPlugin } from './errors.ts'
 import type { Host } from './host.ts'
 import { createLimit } from './key-chains.ts'
@@ -66,7 +66,8 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     registry,
     limit: createLimit(options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)),
     parseJson: (text: string) => parseWith(parse, text),
-    closing: closing.signal
+    closing: closing.signal,
+    active: new Set<DeliveryContext>()
   }
   const consumers = new Map<string, Consumer>([[group, createConsumer(runtime, group)]])
   const all = () => [...consumers.values()]
@@ -138,8 +139,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   fastify.addHook('preClose', async () => {
     closing.abort()
     clearTimeout(timer)
-    await Promise.all(all().map(consumer => stopConsumer(consumer, options.closeDeadlineMs)))
-    await ticking?.catch(() => {})
+    await stopConsumers(all(), runtime, ticking)
   })
 }
 

@@ -43,7 +43,10 @@ export async function runHandler(
   return await callHandler(server, request, reply, handler)
 }
 
-/** A handler that sends without returning the reply is waited for as well. */
+/**
+ * A handler that sends without returning the reply is waited for as well. One that ends after its time has no say any more:
+ * Fastify is answering, and would throw if it were told to send while hooks of that answer run.
+ */
 async function callHandler(
   server: FastifyInstance,
   request: FastifyRequest,
@@ -56,10 +59,15 @@ async function callHandler(
     sent = true
     return send.call(this, payload)
   } as typeof send
-  const returned = handler.call(server, request, reply)
-  const isAsync = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
-  const value = await returned
-  return value === undefined && (sent || !isAsync) ? reply : value
+  try {
+    const returned = handler.call(server, request, reply)
+    const isAsync = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
+    const value = await returned
+    return request.signal.aborted || (value === undefined && (sent || !isAsync)) ? reply : value
+  } catch (error) {
+    if (request.signal.aborted) return reply
+    throw error
+  }
 }
 
 /** Makes the delivery this transaction's. What is returned ends it without the handler. */
@@ -72,7 +80,9 @@ async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): 
   const known = await getDelivery(db, consumer, eventId)
   if (known === undefined) return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
   const replay = context.consumer.replays.match(context.item)
-  if (replay === undefined) {
+  // A rewound log brings the same record again, a resend another one.
+  const isSameRecord = known.topic === row.topic && known.position === row.position
+  if (replay === undefined || (replay === 'reread' && !isSameRecord)) {
     await answerDuplicate(context.consumer, db, tx, known)
     return 'duplicate'
   }

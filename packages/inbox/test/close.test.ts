@@ -42,7 +42,7 @@ t.test('a handler beyond the deadline does not keep the server from closing', as
   const { app, pool } = await build(
     t,
     app =>
-      void app.onEvent(Task, { timeoutMs: 500 }, async request => {
+      void app.onEvent(Task, { timeoutMs: 600_000 }, async request => {
         started = true
         await insertEffect(request.tx, request.body)
         await new Promise(() => {})

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { until } from '@steadfast/dev-services'
+import { testDatabase, until } from '@steadfast/dev-services'
 import type { FastifyReply } from 'fastify'
 import type pg from 'pg'
 import t, { type Test } from 'tap'
 import type { EventRequest } from '../src/index.ts'
+import { deliver } from '../src/testing.ts'
 import {
   type Built,
   build,
@@ -11,11 +13,9 @@ import {
   events,
   inboxRow,
   insertEffect,
-  Note,
   SIGNALS,
   send,
   Task,
-  TaskDone,
   transports
 } from './helper.ts'
 
@@ -161,7 +161,7 @@ for (const { name: transport, skip, transport: plugin } of transports(t)) {
   t.test(`outcomes over ${transport}`, { skip }, async t => {
     const behaviours = new Map<string, Behaviour>()
     const runs = new Map<string, number>()
-    const database = await (await import('@steadfast/dev-services')).testDatabase(t)
+    const database = await testDatabase(t)
     const built = await build(
       t,
       app => {
@@ -215,4 +215,45 @@ async function settled({ app, pool }: Built, id: string) {
   return row !== undefined && ['DONE', 'REFUSED', 'HELD'].includes(row.state) ? row : undefined
 }
 
-void [Note, TaskDone]
+t.test('a reply that was taken away is a failure', async t => {
+  let runs = 0
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, { timeoutMs: 50 }, async (request, reply) => {
+      await insertEffect(request.tx, request.body)
+      if (++runs === 1) return reply.hijack()
+    })
+  })
+  t.match(await deliver(app, Task, { id: 'k', n: 1 }), { outcome: 'handled' })
+  t.equal(runs, 2)
+  t.same(await effects(pool), [1])
+})
+
+t.test('a statement, or idling, beyond the deadline is a failure, and counts', async t => {
+  for (const slow of ['statement', 'idling']) {
+    const id = randomUUID()
+    const { app, pool } = await build(t, app => {
+      app.onEvent(Task, { timeoutMs: 100, retry: { quickRetries: 0 } }, async request => {
+        if (slow === 'statement') await request.tx.query('select pg_sleep(10)')
+        else {
+          await request.tx.query('set local idle_in_transaction_session_timeout = 20')
+          await sleep(60)
+          await request.tx.query('select 1')
+        }
+      })
+    })
+    t.match(await deliver(app, Task, { id: 'k', n: 1 }, { id }), { outcome: 'set-aside' }, slow)
+    t.match(await inboxRow(pool, id), { state: 'RETRY', attempts: 1 })
+  }
+})
+
+t.test('a key of any length waits like others', async t => {
+  const key = 'ä'.repeat(100_000)
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, { retry: { quickRetries: 0 } }, async request => {
+      if (request.body.n === 1) throw new Error('broken')
+    })
+  })
+  t.match(await deliver(app, Task, { id: 'k', n: 1 }, { key }), { outcome: 'set-aside' })
+  t.match(await deliver(app, Task, { id: 'k', n: 2 }, { key }), { outcome: 'blocked' })
+  t.equal((await pool.query('select from steadfast.inbox')).rowCount, 2)
+})

@@ -22,7 +22,7 @@ t.test('the README quotes the example, which works, and names every option and e
     /export interface (?:Inbox|Handler|Retry)Options {[\s\S]*?\n}/g
   )
   for (const [, name] of (options ?? []).join('\n').matchAll(/^ {2}(\w+)\??:/gm))
-    t.ok(readme.includes(`\`${name}\``), name)
+    t.ok(readme.includes(`\`${name}\``), `option ${name}`)
 
   process.env.DATABASE_URL = url
   const { app } = await import('./readme-example.ts')
