@@ -245,6 +245,6 @@ export const packageMutants: readonly Mutant[] = [
         replace: 'limit 1000000000'
       }
     ],
-    catchBy: { histories: 'event', count: 500 }
+    catchBy: { histories: 'event', count: 2000 }
   }
 ]
