@@ -117,6 +117,15 @@ const CASES: Case[] = [
     /order is still open/
   ],
   [
+    2,
+    'poison that nobody stored',
+    e => {
+      e.log.push(logRecord(eventRow({ id: 'ghost', type: 'x', key: 'k' })))
+      e.journal.push({ at: START, kind: 'poison', topic: 'requests', key: 'k', what: 'bad JSON' })
+    },
+    /stands in no inbox as refused/
+  ],
+  [
     3,
     'an effect out of nothing',
     e => e.deploy.effects.push({ applied: '3', event_id: 'ghost', key: 'cold', n: 1, at: new Date(START) }),
@@ -365,7 +374,7 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
       e.log.push(
         logRecord(eventRow({ id: 'ghost', type: 'x', key: 'k' }), { topic: 'requests', partition: 1, offset: '5' })
       )
-      e.journal.push({ at: START, kind: 'poison', topic: 'requests', partition: 1, offset: '5', what: 'bad JSON' })
+      e.journal.push({ at: START, kind: 'poison', topic: 'requests', key: 'k', what: 'bad JSON' })
       e.deploy.inbox.push(
         inboxRow('deploy', eventRow({ id: 'ghost', type: 'x', key: 'k' }), {
           state: 'REFUSED',

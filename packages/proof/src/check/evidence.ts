@@ -131,7 +131,7 @@ export type JournalEntry =
   | { at: number; kind: 'request'; tag: string; action: 'order' | 'note'; detail: unknown }
   | { at: number; kind: 'answer'; tag: string; status: number | 'unknown'; id?: string | undefined }
   | { at: number; kind: 'fault'; name: string; target: string; phase: 'begin' | 'end'; detail?: unknown }
-  | { at: number; kind: 'poison'; topic: string; partition: number; offset: string; what: string }
+  | { at: number; kind: 'poison'; topic: string; key: string; what: string }
   | {
       at: number
       kind: 'operator'

@@ -37,6 +37,7 @@ export const placeOf = ({ topic, partition, offset }: Pick<LogRecord, 'topic' | 
 
 export function lookUp(evidence: Evidence): LookUp {
   const { market, deploy, log, journal } = evidence
+  const poisonKeys = new Set(journal.flatMap(entry => (entry.kind === 'poison' ? [entry.key] : [])))
   const byEvent = (rows: readonly InboxRow[]) => groupBy(rows, row => row.event_id)
   return {
     ...evidence,
@@ -47,7 +48,7 @@ export function lookUp(evidence: Evidence): LookUp {
       record => record.id
     ),
     effectsById: groupBy(deploy.effects, effect => effect.event_id),
-    poison: new Set(journal.flatMap(entry => (entry.kind === 'poison' ? [placeOf(entry)] : [])))
+    poison: new Set(log.filter(record => poisonKeys.has(record.key)).map(placeOf))
   }
 }
 

@@ -106,7 +106,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     KAFKA_BROKERS: kafka.advertised,
     CONSUMER_TIMEOUT_MS: String(options.sessionTimeoutMs),
     CONFIRM_WITHIN_MS: String(options.confirmWithinMs),
-    NODE_COMPILE_CACHE: join(dir, 'compiled'),
     DATABASE_URL: at(postgres.url, service, databaseProxies[service].port),
     TARGET_DATABASE_URL: at(postgres.url, 'postgres', databaseProxies.deploy.port)
   })

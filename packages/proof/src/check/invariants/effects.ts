@@ -1,5 +1,5 @@
 import type { EventRow, InboxRow, Violation } from '../evidence.ts'
-import { ANSWER_PREFIX, collector, type LookUp, ORDERED, REQUESTED } from '../look-up.ts'
+import { ANSWER_PREFIX, collector, type LookUp, ORDERED, placeOf, REQUESTED } from '../look-up.ts'
 
 const states = (rows: readonly InboxRow[]) => rows.map(row => row.state).join(', ') || 'none'
 
@@ -8,7 +8,7 @@ const states = (rows: readonly InboxRow[]) => rows.map(row => row.state).join(',
  * and an effect stands together with its inbox row.
  */
 export function checkEffects(look: LookUp): Violation[] {
-  return [...checkRequestEffects(look), ...checkAnswerEffects(look)]
+  return [...checkRequestEffects(look), ...checkAnswerEffects(look), ...checkPoison(look)]
 }
 
 function checkRequestEffects(look: LookUp): Violation[] {
@@ -61,6 +61,22 @@ function checkAnswerEffects(look: LookUp): Violation[] {
   for (const { id, status } of look.deploy.deployments) {
     if (status !== 'WORKING' && !answered.has(id)) add(`deployment ${id} is ${status}, and no answer says so`, id)
     if (status === 'WORKING' && answered.has(id)) add(`deployment ${id} is at work, and an answer says it ended`, id)
+  }
+  return violations
+}
+
+/** What is no event is stored as refused, by whoever reads its topic. */
+function checkPoison(look: LookUp): Violation[] {
+  const { add, violations } = collector(2)
+  const refused = new Set(
+    [...look.market.inbox, ...look.deploy.inbox].flatMap(row =>
+      row.state === 'REFUSED' ? [`${row.topic}:${row.position}`] : []
+    )
+  )
+  for (const record of look.log) {
+    const place = placeOf(record)
+    if (look.poison.has(place) && !record.deleted && !refused.has(place))
+      add(`the poison at ${place} stands in no inbox as refused`)
   }
   return violations
 }

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Cluster, OPERATOR_TOKEN } from '../cluster/start-cluster.ts'
+import type { Random } from '../random.ts'
+
+type Service = 'market' | 'deploy'
+interface Item {
+  /** Of an event. */
+  id: string
+  /** Of a delivery. */
+  eventId: string
+  parkReason?: string | null
+}
+
+const EVERY_MS = 2000
+const AT_ONCE = 8
+
+/** A person who works through what was parked and held, now this way, now that. */
+export interface Operator {
+  /** One look; resolves with how much there was to do. */
+  work(): Promise<number>
+  /** Looks again and again. */
+  keepWorking(stop: AbortSignal): Promise<void>
+}
+
+export function createOperator({ processes, journal, pools }: Cluster, random: Random): Operator {
+  const urlOf = (service: Service) => random.pick(processes.filter(p => p.service === service)).url
+  const ask = async (service: Service, path: string, body?: object) => {
+    const response = await fetch(`${urlOf(service)}/reconciliation${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${OPERATOR_TOKEN}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(5000)
+    })
+    const answer = (await response.json()) as { items?: Item[] }
+    return { status: response.status, items: answer.items ?? [] }
+  }
+  const act = async (service: Service, action: string, eventId: string, path: string) => {
+    const note = `a person says ${action}`
+    const status = await ask(service, path, { note }).then(
+      answer => answer.status,
+      () => 'unknown' as const
+    )
+    journal.write({ kind: 'operator', service, action, eventId, status })
+  }
+  const look = (service: Service, path: string) =>
+    ask(service, path).then(
+      ({ items }) => items,
+      () => [] as Item[]
+    )
+  const mend = (id: string) =>
+    pools.deploy
+      .query('insert into note_mended (event_id) values ($1) on conflict do nothing', [id])
+      .catch(() => undefined)
+
+  const onHeld = async (service: Service, id: string) => {
+    await mend(id)
+    const action = random.next() < 0.5 ? 'release' : 'reprocess'
+    await act(service, action, id, `/inbox/${service}/${id}/${action}`)
+  }
+  const onParked = async ({ id, parkReason }: Item) => {
+    // a refusal is final: sent again it is refused again
+    const action = parkReason === 'REFUSED' && random.next() < 0.7 ? 'resolve' : 'resend'
+    await act('market', action, id, `/events/${id}/${action}`)
+  }
+  const work = async () => {
+    let found = 0
+    for (const service of ['deploy', 'market'] as const) {
+      const held = await look(service, `/inbox?state=HELD&limit=${AT_ONCE}&order=oldest`)
+      for (const { eventId } of held) await onHeld(service, eventId)
+      found += held.length
+    }
+    const parked = await look('market', `/events?status=PARKED&limit=${AT_ONCE}&order=oldest`)
+    for (const item of parked) await onParked(item)
+    return found + parked.length
+  }
+  return {
+    work,
+    async keepWorking(stop) {
+      while (!stop.aborted) {
+        await work()
+        await sleep(EVERY_MS, undefined, { signal: stop }).catch(() => {})
+      }
+    }
+  }
+}

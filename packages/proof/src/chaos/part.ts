@@ -1,0 +1,75 @@
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { judge } from '../cluster/judge.ts'
+import { startCluster } from '../cluster/start-cluster.ts'
+import type { Part, PartOptions, PartResult } from '../part.ts'
+import { randomFrom } from '../random.ts'
+import { startNemesis } from './nemesis.ts'
+import { createOperator } from './operate.ts'
+import { sendPoison } from './send-poison.ts'
+import { sendRequests } from './send-requests.ts'
+
+export interface ChaosOptions extends Omit<PartOptions, 'profile' | 'postgresUrl'> {
+  /** How long faults are injected under load. */
+  seconds: number
+  /** Requests per second. Default 25. */
+  rate?: number
+}
+
+const SESSION_TIMEOUT_MS = 6000
+const CONFIRM_WITHIN_MS = 3000
+
+function stopper(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
+}
+
+/** Real services over real servers under load and faults; then healing, and the checker. */
+export async function runChaos({ seed, seconds, rate = 25, log }: ChaosOptions): Promise<PartResult> {
+  const random = randomFrom(seed)
+  const cluster = await startCluster({ sessionTimeoutMs: SESSION_TIMEOUT_MS, confirmWithinMs: CONFIRM_WITHIN_MS })
+  const { processes, journal, kafka, dir } = cluster
+  log(`chaos: ${seconds} s, journal and logs in ${dir}`)
+  const [stop, giveUp] = [stopper(), stopper()]
+  let keep = true
+  try {
+    const urls = processes.filter(p => p.service === 'market').map(p => p.url)
+    const requests = { urls, rate, random: random.fork('requests'), journal, stop: stop.signal, giveUp: giveUp.signal }
+    const sent = sendRequests(requests)
+    const poisoned = sendPoison({ brokers: kafka.direct, random: random.fork('poison'), journal, stop: stop.signal })
+    const operator = createOperator(cluster, random.fork('operator'))
+    const operated = operator.keepWorking(stop.signal)
+    const nemesis = startNemesis({ cluster, random: random.fork('nemesis'), stop: stop.signal, log })
+    await sleep(seconds * 1000)
+    stop.abort()
+    await nemesis.done
+    log(`chaos: ${nemesis.faults} faults are over`)
+    await cluster.ready().catch(error => log((error as Error).message))
+    const late = sleep(60_000, undefined, { ref: false }).then(() => giveUp.abort())
+    await Promise.race([Promise.all([sent, poisoned, operated]), late])
+    await sent
+    const { evidence, violations } = await judge(cluster, { deleted: nemesis.deleted, work: operator.work, log })
+    keep = violations.length > 0
+    const kills = processes.reduce((sum, p) => sum + p.kills, 0)
+    const brokerKills = journal.entries.filter(
+      e => e.kind === 'fault' && e.target === 'kafka' && e.name === 'SIGKILL' && e.phase === 'begin'
+    ).length
+    const events = evidence.market.events.length + evidence.deploy.events.length
+    const figures = { events, faults: nemesis.faults, kills: kills + brokerKills }
+    log(`chaos: ${JSON.stringify(figures)}, ${evidence.log.length} records`)
+    return { figures, violations: violations.map(text => `${text}\n  (seed ${seed}, ${seconds} s; ${dir})`) }
+  } finally {
+    stop.abort()
+    giveUp.abort()
+    await cluster.stop({ keep })
+  }
+}
+
+const SECONDS = { ci: 60, full: 600 }
+
+/** The running system under attack. */
+export const chaos: Part = {
+  name: 'chaos',
+  run: options => runChaos({ ...options, seconds: SECONDS[options.profile] })
+}

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Journal } from '../cluster/journal.ts'
+import type { NoteBehaviour } from '../cluster/services/notes.ts'
+import type { Random } from '../random.ts'
+
+/** One wish of a client, and how it is to be found again: an order by its failure rate, a note by its tag. */
+interface Wish {
+  tag: string
+  action: 'order' | 'note'
+  path: string
+  body: object
+}
+
+/** Failure rates differ by so little that they only name their orders. */
+const TAG_STEP = 1e-7
+
+/** The tag of an order, from the parameters in its row; undefined: not one of ours. */
+export function orderTag(parameters: { failureRate?: number } | null): string | undefined {
+  const rate = parameters?.failureRate
+  return rate === undefined ? undefined : `order-${Math.round((rate % 0.5) / TAG_STEP)}`
+}
+
+function wishOrder(index: number, random: Random): Wish {
+  const named = index * TAG_STEP
+  const kind = random.between(1, 100)
+  const sleeper = (durationMs: number, rate = 0) => ({
+    product: 'sleeper',
+    plan: 'simulated',
+    parameters: { durationMs, failureRate: rate + named }
+  })
+  const body =
+    kind <= 2
+      ? { product: 'postgres', plan: 'small', parameters: { failureRate: named } }
+      : kind <= 6
+        ? { product: 'nothing', plan: 'none', parameters: { failureRate: named } }
+        : kind <= 10
+          ? { product: 'sleeper', plan: 'unknown', parameters: { failureRate: named } }
+          : kind <= 20
+            ? sleeper(random.between(10, 300), 0.5)
+            : kind <= 26
+              ? sleeper(random.between(1500, 4000))
+              : sleeper(random.between(0, 200))
+  return { tag: `order-${index}`, action: 'order', path: '/orders', body }
+}
+
+const COLD: readonly NoteBehaviour[] = ['ok', 'ok', 'ok', 'ok', 'ok', 'flaky', 'busy', 'aside', 'refuse', 'hold']
+const HOT: readonly NoteBehaviour[] = [
+  ...Array<NoteBehaviour>(40).fill('ok'),
+  'slow',
+  'flaky',
+  'busy',
+  'refuse',
+  'aside'
+]
+
+/** Half of the notes have one of three hot keys, half one of many cold ones. */
+function wishNote(index: number, random: Random): Wish {
+  const hot = random.next() < 0.5
+  const key = hot ? `hot-${random.between(1, 3)}` : `cold-${random.between(1, 60)}`
+  const tag = `note-${index}`
+  return { tag, action: 'note', path: '/notes', body: { tag, key, behaviour: random.pick(hot ? HOT : COLD) } }
+}
+
+export interface RequestOptions {
+  /** Addresses of the markets: each try goes to one of them. */
+  urls: readonly string[]
+  /** Requests per second. */
+  rate: number
+  random: Random
+  journal: Journal
+  /** No new requests from then on; what was begun is repeated until it is answered. */
+  stop: AbortSignal
+  /** No more repetitions either. */
+  giveUp: AbortSignal
+}
+
+const REQUEST_MS = 4000
+const RETRY_MS = 250
+/** One client in so many does not repeat a request whose outcome it does not know. */
+const IMPATIENT = 20
+
+async function ask({ random, urls, journal, giveUp }: RequestOptions, wish: Wish): Promise<number | 'unknown'> {
+  const { tag, path, body } = wish
+  try {
+    const response = await fetch(random.pick(urls) + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': `key-of-${tag}` },
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([giveUp, AbortSignal.timeout(REQUEST_MS)])
+    })
+    const { id } = (await response.json()) as { id?: string }
+    journal.write({ kind: 'answer', tag, status: response.status, id: response.ok ? id : undefined })
+    return response.status
+  } catch {
+    journal.write({ kind: 'answer', tag, status: 'unknown' })
+    return 'unknown'
+  }
+}
+
+const isDefinite = (status: number | 'unknown') =>
+  status !== 'unknown' && status < 500 && ![408, 409, 425, 429].includes(status)
+
+async function pursue(options: RequestOptions, wish: Wish, impatient: boolean): Promise<void> {
+  options.journal.write({ kind: 'request', tag: wish.tag, action: wish.action, detail: wish.body })
+  while (!options.giveUp.aborted) {
+    if (isDefinite(await ask(options, wish)) || impatient) return
+    await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal: options.giveUp }).catch(() => {})
+  }
+}
+
+/** Clients who order and write notes at a steady rate, whether or not earlier wishes were answered. */
+export async function sendRequests(options: RequestOptions): Promise<void> {
+  const { random, rate, stop } = options
+  const running: Promise<void>[] = []
+  let next = performance.now()
+  for (let index = 1; !stop.aborted; index++) {
+    const wish = random.next() < 0.5 ? wishOrder(index, random) : wishNote(index, random)
+    running.push(pursue(options, wish, random.between(1, IMPATIENT) === 1))
+    next = Math.max(next + 1000 / rate, performance.now() - 200)
+    const wait = next - performance.now()
+    if (wait > 1) await sleep(wait, undefined, { signal: stop }).catch(() => {})
+  }
+  await Promise.all(running)
+}

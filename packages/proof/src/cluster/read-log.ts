@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import type { LogRecord } from '../check/evidence.ts'
+import { hashOf } from '../check/invariants/records.ts'
+
+/** The topics of the workload. */
+export const TOPICS = ['market.deployments', 'deploy.results', 'proof.notes', 'market.signals'] as const
+
+/** The groups that consume them, and what each reads. */
+export const GROUPS = {
+  market: ['deploy.results', 'market.signals'],
+  deploy: ['market.deployments', 'proof.notes']
+} as const
+
+export const kafkaOf = (brokers: string) =>
+  new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 3, maxRetryTime: 2000 } })
+
+function decode(topic: string, partition: number, message: KafkaMessage): LogRecord {
+  const header = (name: string) => {
+    const value = message.headers?.[name]
+    return value === undefined ? undefined : String(Array.isArray(value) ? value.at(-1) : value)
+  }
+  return {
+    topic,
+    partition,
+    offset: message.offset,
+    timestamp: new Date(Number(message.timestamp)),
+    key: message.key?.toString() ?? '',
+    id: header('ce_id') ?? '',
+    source: header('ce_source') ?? '',
+    type: header('ce_type') ?? '',
+    causationId: header('ce_causationid') ?? null,
+    attempt: Number(header('ce_attempt') ?? 0),
+    replay: header('ce_replay') === 'true',
+    hash: hashOf(message.value ?? ''),
+    deleted: false
+  }
+}
+
+/** For each partition that holds something: from where to where, the end excluded. */
+async function rangesOf(brokers: string, topics: readonly string[]): Promise<Map<string, bigint>> {
+  const admin = kafkaOf(brokers).admin()
+  await admin.connect()
+  try {
+    const ends = new Map<string, bigint>()
+    for (const topic of topics) {
+      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic))
+        if (BigInt(high) > BigInt(low)) ends.set(`${topic}:${partition}`, BigInt(high))
+    }
+    return ends
+  } finally {
+    await admin.disconnect().catch(() => {})
+  }
+}
+
+const READ_MS = 60_000
+
+/** Reads topics from their beginning to where they end now. */
+export async function readLog(brokers: string, topics: readonly string[] = TOPICS): Promise<LogRecord[]> {
+  const ends = await rangesOf(brokers, topics)
+  if (ends.size === 0) return []
+  const records: LogRecord[] = []
+  const consumer = kafkaOf(brokers).consumer({ groupId: `proof-${randomUUID()}`, allowAutoTopicCreation: false })
+  await consumer.connect()
+  try {
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      async eachBatch({ batch: { topic, partition, messages } }) {
+        const place = `${topic}:${partition}`
+        const end = ends.get(place)
+        for (const message of messages)
+          if (end !== undefined && BigInt(message.offset) < end) records.push(decode(topic, partition, message))
+        if (end !== undefined && BigInt(messages.at(-1)?.offset ?? -1) + 1n >= end) ends.delete(place)
+      }
+    })
+    const giveUp = performance.now() + READ_MS
+    while (ends.size > 0) {
+      if (performance.now() > giveUp) throw new Error(`the log could not be read to its end: ${[...ends.keys()]}`)
+      await sleep(20)
+    }
+    return records
+  } finally {
+    await consumer.disconnect().catch(() => {})
+  }
+}
+
+/** Records that the group has not consumed. */
+export async function lagOf(brokers: string, group: keyof typeof GROUPS): Promise<bigint> {
+  const admin = kafkaOf(brokers).admin()
+  await admin.connect()
+  try {
+    let lag = 0n
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
+      const ends = new Map((await admin.fetchTopicOffsets(topic)).map(end => [end.partition, end]))
+      for (const { partition, offset } of partitions) {
+        const { low = '0', high = '0' } = ends.get(partition) ?? {}
+        const next = BigInt(offset) < BigInt(low) ? BigInt(low) : BigInt(offset)
+        lag += BigInt(high) - next
+      }
+    }
+    return lag
+  } finally {
+    await admin.disconnect().catch(() => {})
+  }
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Bounds, FinalState } from '../check/evidence.ts'
+import { observeFinalState } from './collect.ts'
+import type { Cluster } from './start-cluster.ts'
+
+/** What is unfinished in a service's tables, and what still happens there. */
+const OPEN = `select
+  (select count(*) from steadfast.event where due or status = 'NEW' or (status = 'PUBLISHED' and awaits_from is not null))::int as events,
+  (select count(*) from steadfast.inbox where state in ('RETRY', 'BLOCKED', 'HELD'))::int as deliveries,
+  (select coalesce(max(extract(epoch from deadline - clock_timestamp()) * 1000), 0) from steadfast.event where status = 'PUBLISHED' and not due)::float8 as "dueInMs"`
+
+interface Open {
+  events: number
+  deliveries: number
+  dueInMs: number
+}
+
+export interface SettleOptions {
+  bounds: Bounds
+  /** What a person does meanwhile; resolves with how much there was to do. */
+  work(): Promise<number>
+  log(line: string): void
+}
+
+const LOOK_MS = 500
+
+/** So long nothing may change, with nothing left to wait for, before the rest counts as stuck. */
+const isStuck = (open: Open[], unchangedMs: number, bounds: Bounds) =>
+  unchangedMs > Math.max(0, ...open.map(({ dueInMs }) => dueInMs)) + bounds.unfinishedMs
+
+/**
+ * After the last fault: waits until every row is finished or waits for a person, and all is as at rest; or until what
+ * is left is overdue. Resolves with how everything stands then; the checker judges.
+ */
+export async function settle(cluster: Cluster, { bounds, work, log }: SettleOptions): Promise<FinalState> {
+  const { pools } = cluster
+  await cluster.ready(bounds.unfinishedMs * 3).catch(error => log((error as Error).message))
+  let last = ''
+  let changed = performance.now()
+  for (;;) {
+    const left = await work()
+    const open = await Promise.all(
+      [pools.market, pools.deploy].map(async pool => (await pool.query(OPEN)).rows[0] as Open)
+    )
+    const final = await observeFinalState(cluster)
+    const rest = open.reduce((sum, { events, deliveries }) => sum + events + deliveries, left)
+    if (rest === 0 && isAtRest(final, bounds)) return final
+    const text = JSON.stringify([open.map(o => [o.events, o.deliveries]), left, final.lag, final.notReady])
+    if (text !== last) {
+      changed = performance.now()
+      log(`settling: ${text}`)
+    }
+    last = text
+    if (isStuck(open, performance.now() - changed, bounds)) return final
+    await sleep(LOOK_MS)
+  }
+}
+
+function isAtRest({ lag, notReady, deadTuples, claimBuffers, idleInTransaction }: FinalState, bounds: Bounds): boolean {
+  return (
+    Object.values(lag).every(n => n === '0') &&
+    notReady.length === 0 &&
+    idleInTransaction === 0 &&
+    Object.values(deadTuples).every(n => n <= bounds.deadTuples) &&
+    Object.values(claimBuffers).every(n => n <= bounds.claimBuffers)
+  )
+}
