@@ -30,11 +30,11 @@ await app.register(postgres, { connectionString: url as string })
 if (brokers)
   await app.register(kafkaTransport, {
     brokers: brokers.split(','),
-    sessionTimeoutMs: 1500,
+    sessionTimeoutMs: 3000,
     heartbeatIntervalMs: 300,
     maxWaitTimeMs: 50
   } as never)
-else await app.register(postgresTransport, { connectionString: log, pollIntervalMs: 20, leaseMs: 1000 } as never)
+else await app.register(postgresTransport, { connectionString: log, pollIntervalMs: 20, leaseMs: 3000 } as never)
 await app.register(outbox, { source: 'worker', contracts: [TaskDone as never] })
 await app.register(inbox, { retryPollMs: 50, group: group as string })
 app.onEvent(Task, async (request, reply) => {
