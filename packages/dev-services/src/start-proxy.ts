@@ -41,9 +41,16 @@ interface Connection {
   isBroken: boolean
 }
 
+// A socket whose end is still on its way cannot be reset: libuv refuses, Node.js 24 takes it for closed all the same,
+// and the process then spins for ever when it exits.
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 const reset = (connection: Connection) => {
-  connection.client.resetAndDestroy()
-  connection.server.resetAndDestroy()
+  resetSocket(connection.client)
+  resetSocket(connection.server)
 }
 
 function join(client: Socket, targetPort: number, state: State): void {
@@ -62,7 +69,7 @@ function join(client: Socket, targetPort: number, state: State): void {
     [client, server],
     [server, client]
   ] as const) {
-    socket.on('error', () => other.resetAndDestroy())
+    socket.on('error', () => resetSocket(other))
     socket.on('close', () => {
       if (client.destroyed && server.destroyed) connections.delete(connection)
     })
