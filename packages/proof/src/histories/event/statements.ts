@@ -29,6 +29,8 @@ export interface Step {
   remember?(world: World, answer: unknown): void
   /** It passes over rows in another transaction's hands instead of waiting. */
   skipsLocked?: boolean
+  /** An answer that it may give instead, when another transaction is in its way. */
+  meanwhile?: Readonly<Record<string, string>>
   /** A row that it holds even when it changes nothing. */
   locks?: string
 }
@@ -199,6 +201,8 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
     if (event === undefined) return undefined
     return {
       title: `ann resends ${event.id}`,
+      // it saw the event, waited for retention, and found it gone: nothing was done either way
+      meanwhile: { unknown: 'unfit' },
       run: db => resendEvent(db, { id: event.id, actor: 'ann' }),
       expect: (model, clock) => expected.resend(model, event.id, clock)
     }
