@@ -21,7 +21,9 @@ export interface Placed {
   done: Promise<void>
 }
 
+const TIMEOUT_MS = 10_000
 const RETRY_MS = 200
+const LAST_RETRY_MS = 1600
 const GATE_MS = 50
 
 /** One in ten is a real database, the rest sleep between 0.2 and 2 seconds. */
@@ -34,9 +36,9 @@ function orderOf(index: number) {
 async function placeOrder({ market, signal }: PlacingOptions, index: number, placed: Placed): Promise<void> {
   const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() }
   const body = JSON.stringify(orderOf(index))
-  while (!signal.aborted) {
+  for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      const within = AbortSignal.any([signal, AbortSignal.timeout(5000)])
+      const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
       const response = await fetch(`${market}/orders`, { method: 'POST', headers, body, signal: within })
       const answer = (await response.json()) as { id: string; message?: string }
       if (response.status === 202) {
@@ -49,7 +51,7 @@ async function placeOrder({ market, signal }: PlacingOptions, index: number, pla
       if (error instanceof Refused) throw error
     }
     placed.retries += 1
-    await sleep(RETRY_MS * (1 + Math.random()))
+    await sleep(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** (attempt - 1)) * (0.5 + Math.random()))
   }
 }
 

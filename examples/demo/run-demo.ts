@@ -36,6 +36,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     say(`The demo failed: ${(error as Error).message}. Logs: ${loop.logs}`)
     return 1
   } finally {
+    stopping.abort() // whoever still places orders
     await loop.stop()
   }
 }
