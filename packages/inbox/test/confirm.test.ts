@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { Type } from 'typebox'
 import type { AlarmMessage } from '../src/channels.ts'
 import { deliver, retryOnce } from '../src/testing.ts'
-import { build, effects, inboxRow, insertEffect, RESULTS, Task, TaskDone } from './helper.ts'
+import { build, effects, groupOf, inboxRow, insertEffect, RESULTS, Task, TaskDone } from './helper.ts'
 
 const d = { id: 'k', n: 1 }
 
@@ -133,7 +133,7 @@ t.test('a held answer parks its request; reprocessed, it confirms it', async t =
   await retryOnce(app)
   t.match(await event(), { status: 'PARKED', park_reason: 'ANSWER_HELD', last_error: new RegExp(id) })
   broken = false
-  await reprocessDelivery(storeOn(pool), { consumer: 'shop', eventId: id, actor: 'me' })
+  await reprocessDelivery(storeOn(pool), { consumer: groupOf('shop'), eventId: id, actor: 'me' })
   t.equal(await retryOnce(app), 1)
   t.match(await event(), { status: 'CONFIRMED', confirmed_by: id })
   t.match(await audits(), [{ action: 'reprocess' }, { action: 'unpark' }])

@@ -14,11 +14,14 @@ import { memoryBroker } from '../../events/test/memory-transport.ts'
 import inbox, { type InboxOptions } from '../src/index.ts'
 import { type DeliverOptions, deliveryOf } from '../src/testing.ts'
 
-/** Topics of their own for each test file: the broker is shared. */
+/** Topics and groups of their own for each test file: the broker is shared, and members of a group wait for each other. */
 const run = randomUUID().slice(0, 8)
 export const TASKS = `tasks-${run}`
 export const RESULTS = `results-${run}`
 export const SIGNALS = `shop-signals-${run}`
+
+/** The consumer group of a service built here. */
+export const groupOf = (source: string) => `${source}-${run}`
 
 const data = Type.Object({ id: Type.String(), n: Type.Integer() })
 export const Task = defineEvent({
@@ -77,7 +80,8 @@ export async function build(
     ...options.outbox
   } as Parameters<typeof outbox>[1])
   await options.before?.(app)
-  await app.register(inbox, { ...FAST, ensureTopics: { partitions: 3 }, ...options.inbox })
+  const group = groupOf(options.source ?? 'worker')
+  await app.register(inbox, { ...FAST, group, ensureTopics: { partitions: 3 }, ...options.inbox })
   declare(app)
   await database.pool.query('create table if not exists effect (id text not null, n integer not null)')
   await app.ready()

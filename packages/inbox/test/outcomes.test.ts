@@ -11,6 +11,7 @@ import {
   build,
   effects,
   events,
+  groupOf,
   inboxRow,
   insertEffect,
   SIGNALS,
@@ -194,7 +195,14 @@ for (const { name: transport, skip, transport: plugin } of transports(t)) {
         t.match(
           signals,
           row.signal
-            ? [{ payload: { ...row.signal, eventId: id, consumer: 'worker' }, topic: SIGNALS, key, is_answer: true }]
+            ? [
+                {
+                  payload: { ...row.signal, eventId: id, consumer: groupOf('worker') },
+                  topic: SIGNALS,
+                  key,
+                  is_answer: true
+                }
+              ]
             : signals
         )
         t.equal(signals.length, (row.row as { state: string }).state === 'REFUSED' ? 1 : 0)

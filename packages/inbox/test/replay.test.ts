@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { testDatabase, until } from '@steadfast/dev-services'
 import { startReplay, stopReplay, storeOn } from '@steadfast/store'
 import t from 'tap'
-import { build, events, send, Task, TaskDone, transports } from './helper.ts'
+import { build, events, groupOf, send, Task, TaskDone, transports } from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
   t.test(`a bug in a handler is fixed and the day rerun (${name})`, { skip }, async t => {
@@ -107,7 +107,7 @@ t.test('a rerun that fails changes nothing and raises an alarm', async t => {
   await until(async () => (await app.inbox.lag()) === 0n)
   await startReplay(storeOn(pool), {
     id: randomUUID(),
-    consumer: 'worker',
+    consumer: groupOf('worker'),
     from: new Date(0),
     until: new Date(Date.now() + 60_000),
     actor: 'me'

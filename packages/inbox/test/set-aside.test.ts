@@ -3,7 +3,7 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import { releaseHeld, reprocessDelivery, storeOn } from '@steadfast/store'
 import t, { type Test } from 'tap'
 import { deliver, retryOnce } from '../src/testing.ts'
-import { build, effects, events, inboxRow, insertEffect, SIGNALS, send, Task, transports } from './helper.ts'
+import { build, effects, events, groupOf, inboxRow, insertEffect, SIGNALS, send, Task, transports } from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
   t.test(`a failing key waits, in order; the others go on (${name})`, { skip }, async t => {
@@ -62,7 +62,7 @@ t.test('held: the key stops until a person reprocesses it', async t => {
   await retryOnce(app)
   t.equal(state.runs, 2, 'nothing of a held key runs')
   state.broken = false
-  t.ok(await reprocessDelivery(db, { consumer: 'worker', eventId: ids[0], actor: 'me' }))
+  t.ok(await reprocessDelivery(db, { consumer: groupOf('worker'), eventId: ids[0], actor: 'me' }))
   t.equal(await retryOnce(app), 2)
   t.same(await effects(pool), [1, 2])
 })
@@ -73,7 +73,7 @@ t.test('held: a person releases the key, and the rest of it goes on', async t =>
   await deliver(app, Task, { id: 'k', n: 2 }, { id: ids[1] })
   await retryOnce(app)
   const error = { status: 410, code: 'SKIPPED', message: 'not needed' }
-  t.ok(await releaseHeld(db, { consumer: 'worker', eventId: ids[0], actor: 'me', error }))
+  t.ok(await releaseHeld(db, { consumer: groupOf('worker'), eventId: ids[0], actor: 'me', error }))
   t.equal(await retryOnce(app), 1)
   t.same(await effects(pool), [2])
   t.match(await states(pool, ids), ['REFUSED', 'DONE'])
@@ -131,7 +131,12 @@ t.test('duplicates of what is set aside, blocked or held tell the sender that it
     signals.map(s => s.causation_id),
     [ids[0], ids[1], ids[0]]
   )
-  t.match(signals[0], { topic: SIGNALS, key: 'k', is_answer: false, payload: { eventId: ids[0], consumer: 'worker' } })
+  t.match(signals[0], {
+    topic: SIGNALS,
+    key: 'k',
+    is_answer: false,
+    payload: { eventId: ids[0], consumer: groupOf('worker') }
+  })
 })
 
 async function states(

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { deliver } from '../src/testing.ts'
-import { build, effects, insertEffect, Task } from './helper.ts'
+import { build, effects, groupOf, insertEffect, Task } from './helper.ts'
 
-const url = `/steadfast/events/worker/${Task.type}`
+const url = `/steadfast/events/${groupOf('worker')}/${Task.type}`
 
 t.test('a delivery route answers only the inbox', async t => {
   const nested: number[] = []
