@@ -6,7 +6,13 @@ import { NoTransaction } from './errors.ts'
 import { type OutboxOptions, readOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Answer, AnyContract, Cause, RequestTransaction } from './request-transaction.ts'
-import { addTransactionHooks, kTransaction, type RouteTransactionOptions, routeSettings } from './route-transaction.ts'
+import {
+  addTransactionHooks,
+  kFailed,
+  kTransaction,
+  type RouteTransactionOptions,
+  routeSettings
+} from './route-transaction.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -37,6 +43,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
 
   fastify.decorate('outbox', outbox)
   fastify.decorateRequest(kTransaction, undefined)
+  fastify.decorateRequest(kFailed, false)
   fastify.decorateRequest('tx', {
     getter(this: FastifyRequest & { [kTransaction]?: RequestTransaction }) {
       const known = this[kTransaction]

@@ -12,10 +12,12 @@ export interface RouteTransactionOptions {
 
 /** Where a request keeps its transaction, once it has one. */
 export const kTransaction = Symbol('steadfast.transaction')
+/** Set on a request whose error is being answered. */
+export const kFailed = Symbol('steadfast.failed')
 /** Where a route keeps its settings. */
 export const kRoute = Symbol('steadfast.routeTransaction')
 
-type WithTransaction = FastifyRequest & { [kTransaction]?: RequestTransaction }
+type WithTransaction = FastifyRequest & { [kTransaction]?: RequestTransaction; [kFailed]?: boolean }
 
 /** What the route of a request says of its transaction; `undefined` without one. */
 export function routeSettings(request: FastifyRequest): RouteTransactionOptions | undefined {
@@ -36,6 +38,7 @@ export function addTransactionHooks(route: RouteOptions): void {
   route.config = { ...route.config, [kRoute]: transaction === true ? {} : transaction } as NonNullable<
     typeof route.config
   >
+  route.handler = ignoreLate(route.handler)
   route.onRequest = [guardReply, ...others(route.onRequest, guardReply)] as NonNullable<typeof route.onRequest>
   route.onError = [rollbackOnError, ...others(route.onError, rollbackOnError)] as NonNullable<typeof route.onError>
   route.onSend = [...others(route.onSend, endOnSend), endOnSend] as NonNullable<typeof route.onSend>
@@ -58,8 +61,37 @@ function guardReply(request: FastifyRequest, reply: FastifyReply, done: () => vo
   done()
 }
 
-async function rollbackOnError(request: FastifyRequest): Promise<void> {
-  await (request as WithTransaction)[kTransaction]?.rollback()
+type Handler = RouteOptions['handler']
+const wrapped = new WeakSet<Handler>()
+
+/** What a handler says while its time-out or its error is being answered already is not another answer. */
+function ignoreLate(handler: Handler): Handler {
+  if (wrapped.has(handler)) return handler
+  const timely: Handler = function (request, reply) {
+    const result = handler.call(this, request, reply)
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') return result
+    const late = () => (request as WithTransaction)[kFailed]
+    return (result as Promise<unknown>).then(
+      value => (late() ? reply : value),
+      error => {
+        if (late()) return reply
+        throw error
+      }
+    )
+  }
+  wrapped.add(timely)
+  return timely
+}
+
+/**
+ * Closes the handle at once; onSend waits for the ROLLBACK. Not an asynchronous hook: a handler that ends while one
+ * runs makes Fastify throw where nobody catches.
+ */
+function rollbackOnError(request: FastifyRequest, _reply: FastifyReply, _error: Error, done: () => void): void {
+  const failed = request as WithTransaction
+  failed[kFailed] = true
+  void failed[kTransaction]?.rollback()
+  done()
 }
 
 async function endOnSend(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {

@@ -77,3 +77,17 @@ t.test('a handler that idles in its transaction loses it', async t => {
   t.same(await stored(), { orders: [], events: [] })
   await quiet()
 })
+
+t.test('a handler that ends while its timeout is being answered disturbs nothing', async t => {
+  const { app, stored, quiet } = await buildApp(t, app => {
+    app.post('/', { transaction: true, handlerTimeout: 50 }, async (request, reply) => {
+      await placeOrder(request, reply, request.id)
+      await request.tx.query('select pg_sleep(0.1)').catch(() => {})
+      return 'ok'
+    })
+  })
+  const responses = await Promise.all(Array.from({ length: 8 }, () => app.inject({ method: 'POST', url: '/' })))
+  t.same(new Set(responses.map(response => response.json().code)), new Set(['FST_ERR_HANDLER_TIMEOUT']))
+  t.same(await stored(), { orders: [], events: [] })
+  await quiet()
+})
