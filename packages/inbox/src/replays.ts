@@ -28,9 +28,8 @@ export function createReplays(): Replays {
       }
     },
     match({ deliveredAt }) {
-      // What the log took after the request is no rereading: a resend, whose sender waits for the stored answer.
-      const reread = active.filter(r => deliveredAt >= r.fromTime && deliveredAt <= r.requestedAt)
-      return reread.findLast(({ untilTime }) => deliveredAt <= untilTime) ?? (reread.length > 0 ? 'reread' : undefined)
+      const within = active.filter(({ fromTime }) => deliveredAt >= fromTime)
+      return within.findLast(({ untilTime }) => deliveredAt <= untilTime) ?? (within.length > 0 ? 'reread' : undefined)
     }
   }
 }

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { testDatabase, until } from '@steadfast/dev-services'
 import { startReplay, stopReplay, storeOn } from '@steadfast/store'
 import t from 'tap'
+import { deliver } from '../src/testing.ts'
 import { build, events, groupOf, send, Task, TaskDone, transports } from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
@@ -117,4 +118,20 @@ t.test('a rerun that fails changes nothing and raises an alarm', async t => {
   t.match(alarms, [{ code: 'SF_INBOX_REPLAY_FAILED', eventId: id, message: /still broken/ }])
   t.match((await pool.query('select state, outcome from steadfast.inbox')).rows, [{ state: 'DONE', outcome: 200 }])
   t.match((await pool.query('select n from effect')).rows, [{ n: 1 }])
+})
+
+t.test('while a replay is active, a resend that comes meanwhile still gets its stored answer', async t => {
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, async (request, reply) => {
+      await reply.sendEvent(TaskDone, request.body)
+    })
+  })
+  const id = randomUUID()
+  t.match(await deliver(app, Task, { id: 'k', n: 1 }, { id }), { outcome: 'handled' })
+  await pool.query(`update steadfast.event set status = 'PUBLISHED', due = false, count = 1`)
+  await startReplay(storeOn(pool), { id: randomUUID(), consumer: groupOf('worker'), from: new Date(0), actor: 'me' })
+  await app.inbox.tick()
+  const later = new Date(Date.now() + 1000)
+  t.match(await deliver(app, Task, { id: 'k', n: 1 }, { id, timestamp: later }), { outcome: 'duplicate' })
+  t.match(await events(pool, TaskDone.type), [{ due: true, replay: true }])
 })
