@@ -5,6 +5,7 @@ import { asDeliveryError } from './classify.ts'
 import { refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
+import { answerKnown } from './duplicate.ts'
 import { Undecodable, UnknownType } from './errors.ts'
 import { processItem } from './process-item.ts'
 import { applySignal, signalContract } from './signals.ts'
@@ -126,7 +127,11 @@ async function refuseRaw(
 ): Promise<Accepted> {
   const status = error.statusCode ?? 400
   const reason = asDeliveryError(error, status)
-  const stored = await untilItWorks(consumer, () => refuse(consumer, { row, raw }, status, reason))
+  const stored = await untilItWorks(consumer, async () => {
+    const isNew = await refuse(consumer, { row, raw }, status, reason)
+    if (!isNew) await answerKnown(consumer, row)
+    return isNew
+  })
   return { outcome: stored ? 'refused' : 'duplicate', eventId: row.eventId, status, error: reason }
 }
 

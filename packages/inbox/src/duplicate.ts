@@ -1,4 +1,4 @@
-import { type Db, replayAnswers, type StoredDelivery } from '@steadfast/store'
+import { type Db, getDelivery, type NewDelivery, replayAnswers, type StoredDelivery, storeOn } from '@steadfast/store'
 import { parkAnswered, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryTransaction } from './host.ts'
@@ -22,4 +22,16 @@ export async function answerDuplicate(
   } else if (state === 'HELD' && error) await parkAnswered(consumer, db, known, 'ANSWER_HELD', error)
   const signal = signalsTo(consumer, known) ? inProgressSignal(known, consumer.host.outbox.source) : undefined
   if (signal !== undefined) await tx.write(signal)
+}
+
+/**
+ * Answers a duplicate of a delivery that ends before its handler could see that it is known: what does not fit its
+ * contract, or is no event.
+ */
+export async function answerKnown(consumer: Consumer, { consumer: name, eventId }: NewDelivery): Promise<void> {
+  await consumer.host.outbox.transaction(async tx => {
+    const db = storeOn(tx, consumer.schema)
+    const known = await getDelivery(db, name, eventId)
+    if (known !== undefined) await answerDuplicate(consumer, db, tx, known)
+  })
 }

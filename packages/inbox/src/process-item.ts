@@ -7,6 +7,7 @@ import type { Attempt } from './classify.ts'
 import { hold, raise, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
+import { answerKnown } from './duplicate.ts'
 import type { Pass } from './gate.ts'
 
 /** Tries in a row without a database before the group pauses. */
@@ -63,9 +64,10 @@ async function conclude(
       if (result.replay) return await failReplay(consumer, item, result.replay, result.error, pass)
       const { status, error, alarm } = result
       const stored = await refuse(consumer, item, status, error, alarm)
+      // Known before, or finished by somebody else meanwhile. To run it again would find that out only in its handler.
+      if (!stored) await answerKnown(consumer, item.row)
       pass.good()
-      // Somebody else has finished it meanwhile: the next run finds a duplicate.
-      return stored ? { outcome: 'refused', status, error } : undefined
+      return stored ? { outcome: 'refused', status, error } : { outcome: 'duplicate', status, error }
     }
     case 'wait':
       pass.neutral()

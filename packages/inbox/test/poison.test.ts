@@ -66,6 +66,21 @@ t.test('a second arrival of the same poison is the same row', async t => {
   t.not(positionIdOf(TASKS, '0:7'), broken.id)
 })
 
+for (const [words, raw, code] of [
+  ['does not fit its contract', '{"id":"k","n":"1"}', 'SF_INBOX_DATA_REFUSED'],
+  ['is no JSON', '{"id": ', 'SF_INBOX_UNDECODABLE']
+] as const) {
+  t.test(`an event that ${words} and comes again ends as a duplicate, and its refusal goes out again`, async t => {
+    const { app, pool } = await build(t, app => app.onEvent(Task, async () => {}))
+    const misfit = { raw: Buffer.from(raw), id: randomUUID(), replyTo: SIGNALS }
+    t.match(await deliver(app, Task, { id: 'k', n: 1 }, misfit), { outcome: 'refused', error: { code } })
+    await pool.query('update steadfast.event set due = false, status = $1, count = 1', ['PUBLISHED'])
+    t.match(await deliver(app, Task, { id: 'k', n: 1 }, misfit), { outcome: 'duplicate' })
+    const refusals = await pool.query('select type, due, replay from steadfast.event')
+    t.same(refusals.rows, [{ type: 'steadfast.refused', due: true, replay: true }])
+  })
+}
+
 t.test('what one does not want is declared', async t => {
   const { app, pool } = await build(t, app => {
     app.onEvent(Task, async () => {})
