@@ -21,8 +21,8 @@ export interface NemesisOptions {
 }
 
 /** So many faults at the same time, at most. */
-const AT_ONCE = 3
-const MAX_GAP_MS = 1500
+const AT_ONCE = 4
+const MAX_GAP_MS = 1200
 
 /**
  * Injects faults until it is told to stop: every kind comes once before any comes twice, alone or while others last.

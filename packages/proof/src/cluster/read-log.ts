@@ -86,22 +86,54 @@ export async function readLog(brokers: string, topics: readonly string[] = TOPIC
   }
 }
 
-/** Records that the group has not consumed. */
-export async function lagOf(brokers: string, group: keyof typeof GROUPS): Promise<bigint> {
+/** One partition of a group: where it is, and where the log begins and ends. */
+export interface GroupOffset {
+  group: string
+  place: string
+  next: bigint
+  low: bigint
+  high: bigint
+}
+
+/** How far the groups are. */
+export async function groupOffsets(
+  brokers: string,
+  groups: readonly (keyof typeof GROUPS)[] = ['market', 'deploy']
+): Promise<GroupOffset[]> {
   const admin = kafkaOf(brokers).admin()
   await admin.connect()
   try {
-    let lag = 0n
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
-      const ends = new Map((await admin.fetchTopicOffsets(topic)).map(end => [end.partition, end]))
-      for (const { partition, offset } of partitions) {
-        const { low = '0', high = '0' } = ends.get(partition) ?? {}
-        const next = BigInt(offset) < BigInt(low) ? BigInt(low) : BigInt(offset)
-        lag += BigInt(high) - next
+    const found: GroupOffset[] = []
+    for (const group of groups)
+      for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
+        const ends = new Map((await admin.fetchTopicOffsets(topic)).map(end => [end.partition, end]))
+        for (const { partition, offset } of partitions) {
+          const { low = '0', high = '0' } = ends.get(partition) ?? {}
+          const place = `${topic}:${partition}`
+          found.push({ group, place, next: BigInt(offset), low: BigInt(low), high: BigInt(high) })
+        }
       }
-    }
-    return lag
+    return found
   } finally {
     await admin.disconnect().catch(() => {})
   }
+}
+
+/** Records that the group has not consumed. */
+export async function lagOf(brokers: string, group: keyof typeof GROUPS): Promise<bigint> {
+  const offsets = await groupOffsets(brokers, [group])
+  let lag = 0n
+  for (const { next, low, high } of offsets) {
+    const isBehindLog = next < low
+    lag += high - (isBehindLog ? low : next)
+  }
+  return lag
+}
+
+/** Partitions that a group has not consumed, as a person reads them. */
+export async function offsetsOf(brokers: string): Promise<string[]> {
+  const offsets = await groupOffsets(brokers)
+  return offsets
+    .filter(({ next, high }) => next < high)
+    .map(({ group, place, next, low, high }) => `${group} ${place}: at ${next}, log from ${low} to ${high}`)
 }

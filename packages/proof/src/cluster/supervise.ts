@@ -32,11 +32,14 @@ export interface ServiceProcess {
   shiftClock(ms: number): void
   /** It ends by SIGKILL when it reaches the point for the nth time; `crashed` resolves when it has. */
   crashAt(point: string, nth?: number): Promise<{ crashed: Promise<void> }>
+  /** What it is at; undefined when it does not say. */
+  inspect(): Promise<string | undefined>
   /** `undefined` when it can work, else its reasons. */
   unfitness(): Promise<string | undefined>
 }
 
 const RESTART_MS = 250
+const INSPECT_MS = 3000
 const preload = new URL('services/preload.ts', import.meta.url).href
 type Cause = 'SIGKILL' | 'SIGTERM' | 'crash-point'
 
@@ -118,6 +121,13 @@ export function superviseService(options: ProcessOptions): ServiceProcess {
       await heard
       return { crashed }
     },
+    async inspect() {
+      if (life === undefined) return undefined
+      const heard = hears(life.child, 'inspection').catch(() => undefined)
+      tell({ kind: 'inspect' })
+      const message = await Promise.race([heard, sleep(INSPECT_MS, undefined, { ref: false })])
+      return message?.kind === 'inspection' ? message.text : undefined
+    },
     unfitness: () => unfitness(url)
   }
 }
@@ -138,9 +148,9 @@ function spawnService({ service, port, env, journal, name }: ProcessOptions, log
   return life
 }
 
-function hears(child: ChildProcess, kind: ServiceMessage['kind']): Promise<void> {
+function hears(child: ChildProcess, kind: ServiceMessage['kind']): Promise<ServiceMessage> {
   return new Promise((resolve, reject) => {
-    child.on('message', (message: ServiceMessage) => message.kind === kind && resolve())
+    child.on('message', (message: ServiceMessage) => message.kind === kind && resolve(message))
     child.once('exit', () => reject(new Error('the process ended before it answered')))
   })
 }

@@ -22,4 +22,4 @@ const app = Fastify({ logger: { level: env.LOG_LEVEL }, ajv: { customOptions: { 
 await app.register(deploy, env)
 applyNotes(app)
 await serve(app, { host: env.HOST, port: env.PORT })
-tellListening()
+tellListening(app)

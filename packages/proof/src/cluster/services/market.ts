@@ -11,4 +11,4 @@ const app = Fastify({ logger: { level: env.LOG_LEVEL }, ajv: { customOptions: { 
 await app.register(market, env)
 takeNotes(app, { confirmWithinMs: env.CONFIRM_WITHIN_MS, maxSends: env.MAX_SENDS })
 await serve(app, { host: env.HOST, port: env.PORT })
-tellListening()
+tellListening(app)

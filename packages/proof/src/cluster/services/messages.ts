@@ -4,6 +4,7 @@ export type ServiceMessage =
   | { kind: 'uncaught'; text: string }
   /** The order to end at a point was taken. */
   | { kind: 'armed' }
+  | { kind: 'inspection'; text: string }
 
 /** What the harness tells a service. */
 export type HarnessMessage =
@@ -11,3 +12,5 @@ export type HarnessMessage =
   | { kind: 'clock'; shiftMs: number }
   /** End by SIGKILL when the point is reached for the nth time. */
   | { kind: 'crash'; at: string; nth: number }
+  /** Say what you are at. */
+  | { kind: 'inspect' }

@@ -5,9 +5,16 @@ import type { HarnessMessage, ServiceMessage } from './messages.ts'
 
 const tell = (message: ServiceMessage) => void process.send?.(message)
 
+/** A batch, mark or sweep of nothing is no point to end at. */
+const isEmpty = (message: unknown) => {
+  const lists = Object.values(message as object).filter(Array.isArray)
+  return lists.length > 0 && lists.every(list => list.length === 0)
+}
+
 function crashAt(point: string, nth: number): void {
   let left = nth
-  subscribe(point, () => {
+  subscribe(point, message => {
+    if (isEmpty(message)) return
     left -= 1
     if (left > 0) return
     process.kill(process.pid, 'SIGKILL')
@@ -32,8 +39,17 @@ function shiftClock(ms: number): void {
   globalThis.Date = Object.assign(ShiftedDate, own) as unknown as DateConstructor
 }
 
+/** For a person who looks for the reason of a violation: sockets, timers, and what the service itself can say. */
+function inspectSelf(): string {
+  const report = process.report.getReport() as unknown as { libuv: { type: string; is_active: boolean }[] }
+  const { inspectService } = globalThis as { inspectService?: () => unknown }
+  const handles = report.libuv.filter(({ type, is_active }) => is_active && type !== 'loop')
+  return JSON.stringify({ service: inspectService?.(), resources: process.getActiveResourcesInfo(), handles })
+}
+
 process.on('message', (message: HarnessMessage) => {
   if (message.kind === 'clock') return shiftClock(message.shiftMs)
+  if (message.kind === 'inspect') return tell({ kind: 'inspection', text: inspectSelf() })
   crashAt(message.at, message.nth)
   tell({ kind: 'armed' })
 })

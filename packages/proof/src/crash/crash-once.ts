@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '@steadfast/dev-services'
+import { type Cluster, OPERATOR_TOKEN } from '../cluster/start-cluster.ts'
+import type { ServiceProcess } from '../cluster/supervise.ts'
+import type { CrashPoint } from './points.ts'
+
+const REACH_MS = 40_000
+const READY_MS = 60_000
+const SILENCE_MS = 4500
+
+/**
+ * Arms a process and resolves when it has ended at the point and works again.
+ *
+ * @throws when the point is not reached
+ */
+export async function crashOnce(cluster: Cluster, target: ServiceProcess, point: CrashPoint): Promise<void> {
+  await until(async () => (await target.unfitness()) === undefined, { timeoutMs: READY_MS, intervalMs: 200 })
+  const { crashed } = await target.crashAt(point.at)
+  const provoking = new AbortController()
+  const provoked = provoke(cluster, target, point, provoking.signal)
+  const late = sleep(REACH_MS, 'late', { ref: false })
+  const outcome = await Promise.race([crashed, late])
+  provoking.abort()
+  await provoked
+  if (outcome === 'late') {
+    await target.kill9()
+    throw new Error(`${target.name} did not reach ${point.at} (${point.words})`)
+  }
+  await until(async () => (await target.unfitness()) === undefined, { timeoutMs: READY_MS, intervalMs: 200 })
+}
+
+async function provoke(
+  cluster: Cluster,
+  target: ServiceProcess,
+  { provoke: how }: CrashPoint,
+  stop: AbortSignal
+): Promise<void> {
+  if (how === 'silence') return silence(cluster, stop)
+  while (how === 'bulk' && !stop.aborted) {
+    await resendMuch(cluster, target)
+    await sleep(500, undefined, { signal: stop }).catch(() => {})
+  }
+}
+
+/** Nobody answers for longer than the first deadline; then everybody does. */
+async function silence({ processes }: Cluster, stop: AbortSignal): Promise<void> {
+  const deploys = processes.filter(p => p.service === 'deploy')
+  while (!stop.aborted) {
+    for (const process of deploys) process.pause()
+    await sleep(SILENCE_MS, undefined, { signal: stop }).catch(() => {})
+    for (const process of deploys) process.resume()
+    await sleep(1000, undefined, { signal: stop }).catch(() => {})
+  }
+}
+
+/** A bulk resend of what was refused. Which of them it reaches is unknown: each may have its audit row. */
+async function resendMuch({ pools, journal }: Cluster, target: ServiceProcess): Promise<void> {
+  const { rows } = await pools.market.query<{ id: string }>(
+    `select id from steadfast.event where status = 'PARKED' and not due order by id limit 5`
+  )
+  if (rows.length < 2) return
+  for (const { id } of rows)
+    journal.write({ kind: 'operator', service: 'market', action: 'resend', eventId: id, status: 'unknown' })
+  const body = { action: 'resend', filter: { status: 'PARKED' }, note: 'much at once', limit: rows.length }
+  await fetch(`${target.url}/reconciliation/events/bulk`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${OPERATOR_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(5000)
+  }).catch(() => {})
+}
