@@ -2,22 +2,28 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { launchPostgres } from '@steadfast/dev-services'
+import { chaos, runChaos } from './chaos/part.ts'
+import { crashPoints, runCrashPoints } from './crash/part.ts'
 import { describeFailure, HISTORY_KINDS, type HistoryName, histories, runKind } from './histories/part.ts'
 import { describeEscape, mutants } from './mutants/part.ts'
 import { chooseMutants, MUTANTS, runMutants } from './mutants/run-mutants.ts'
-import type { Part } from './part.ts'
+import type { Part, PartResult } from './part.ts'
 import { runParts } from './run-parts.ts'
 
 const USAGE = `proof [options]
 
   (none)                what a change must pass: every part, small
   --full                every part, large
-  --only PART,…         these parts alone: ${'histories, mutants'}
+  --only PART,…         these parts alone: ${'histories, crashPoints, chaos, mutants'}
   --resume              leaves out parts that have passed with this seed and size
   --histories KIND      histories of one model alone: ${HISTORY_KINDS.join(', ')}
     --count N             how many; default 500
     --path P              the one history of this path, as a failure prints it
     --no-shrink           a failing history as it came
+  --chaos SECONDS       faults under load for so long, alone
+    --rate N              requests per second; default 25
+  --soak MINUTES        the same, for longer
+  --crash TIMES         every crash point so often, alone
   --mutants all|N       all deliberate defects, or N of them by the seed
   --mutant NAME         one of them: exit code 1 when it is caught, and its invariant is named; 3 when it is not
   --seed N              default: a new one, which is printed
@@ -25,7 +31,7 @@ const USAGE = `proof [options]
 
 Exit codes: 0 nothing broke and every mutant was caught; 1 something broke; 2 wrong use.`
 
-const PARTS: readonly Part[] = [histories, mutants]
+const PARTS: readonly Part[] = [histories, crashPoints, chaos, mutants]
 
 const OPTIONS = {
   full: { type: 'boolean' },
@@ -35,6 +41,10 @@ const OPTIONS = {
   count: { type: 'string' },
   path: { type: 'string' },
   'no-shrink': { type: 'boolean' },
+  chaos: { type: 'string' },
+  rate: { type: 'string' },
+  soak: { type: 'string' },
+  crash: { type: 'string' },
   mutants: { type: 'string' },
   mutant: { type: 'string' },
   seed: { type: 'string' },
@@ -109,6 +119,14 @@ async function runSomeMutants(which: string, seed: number): Promise<number> {
   return escaped.length === 0 ? 0 : 1
 }
 
+/** A part that starts servers of its own, with its size by hand. */
+async function runAlone(part: () => Promise<PartResult>, seed: number): Promise<number> {
+  const { figures, violations } = await part()
+  for (const violation of violations) console.log(`${violation}\n`)
+  console.log(JSON.stringify({ seed, ...figures, violations: violations.length }))
+  return violations.length === 0 ? 0 : 1
+}
+
 async function main(): Promise<number> {
   const values = read()
   if (values.help) {
@@ -117,6 +135,12 @@ async function main(): Promise<number> {
   }
   const seed = integer('seed', values.seed, randomInt(2 ** 31))
   if (values.histories !== undefined) return await runHistoriesAlone(values.histories, values, seed)
+  if (values.chaos !== undefined || values.soak !== undefined) {
+    const seconds = integer('soak', values.soak, 0) * 60 + integer('chaos', values.chaos, 0)
+    return await runAlone(() => runChaos({ seed, seconds, rate: integer('rate', values.rate, 25), log }), seed)
+  }
+  if (values.crash !== undefined)
+    return await runAlone(() => runCrashPoints({ seed, times: integer('crash', values.crash, 1), log }), seed)
   if (values.mutant !== undefined) return await runOneMutant(values.mutant, seed)
   if (values.mutants !== undefined) return await runSomeMutants(values.mutants, seed)
   const names = values.only?.split(',') ?? PARTS.map(({ name }) => name)

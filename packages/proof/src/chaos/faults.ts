@@ -241,7 +241,7 @@ async function deleteRecords({ kafka: { direct } }: Cluster, topic: string, dele
     // before the deed: if its answer is lost, they may be gone all the same
     deleted.push(...records.map(record => ({ ...record, deleted: true })))
     const partitions = [...ends].map(([partition, offset]) => ({ partition, offset: String(offset) }))
-    await admin.deleteTopicRecords({ topic, partitions })
+    await insist(() => admin.deleteTopicRecords({ topic, partitions }))
   } finally {
     await admin.disconnect().catch(() => {})
   }
