@@ -137,7 +137,8 @@ export async function attempt<T>(session: Session, step: () => Promise<T>): Prom
   try {
     return await step()
   } catch (error) {
-    session.error ??= error
+    // Of a connection that ended before the statement, the server's last word says more than the driver's.
+    session.error ??= sqlStateOf(error) === undefined ? (session.client?.lost ?? error) : error
     if (sqlStateOf(error) === undefined) session.unsent ??= error
     // The rollback did not wait for this statement: its connection was closed under it.
     if (session.abandoned) throw Object.assign(new TransactionClosed(), { cause: error })
