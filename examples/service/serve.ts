@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
+import { dropUnusedConnections } from './drop-unused-connections.ts'
 
 export interface ServeOptions {
   host: string
@@ -10,6 +11,7 @@ export interface ServeOptions {
 
 /** Listens until SIGTERM, SIGINT or an error that nobody caught; then closes within the deadline. */
 export async function serve(app: FastifyInstance, { host, port, graceMs = 10_000 }: ServeOptions): Promise<void> {
+  dropUnusedConnections(app)
   closeWithGrace({ delay: graceMs, logger: app.log }, async ({ err }) => {
     if (err) app.log.error(err, 'closing because of an error')
     await app.close()
