@@ -238,6 +238,7 @@ async function deleteRecords({ kafka: { direct } }: Cluster, topic: string, dele
   const admin = kafkaOf(direct).admin()
   await admin.connect()
   try {
+    await insist(() => admin.fetchTopicOffsets(topic)) // kafkajs knows no topic that it was not asked about
     // before the deed: if its answer is lost, they may be gone all the same
     deleted.push(...records.map(record => ({ ...record, deleted: true })))
     const partitions = [...ends].map(([partition, offset]) => ({ partition, offset: String(offset) }))
@@ -260,24 +261,14 @@ async function joinGroup({ kafka: { direct } }: Cluster, group: 'market' | 'depl
   }
 }
 
-/** The whole topics come again, while the group is away. */
+/** The group is forgotten while its members are away: the whole topics come again. */
 async function resetOffsets({ kafka, processes }: Cluster, group: 'market' | 'deploy'): Promise<void> {
   const members = processes.filter(p => p.service === group)
   await Promise.all(members.map(p => p.terminate({ hold: true })))
   const admin = kafkaOf(kafka.direct).admin()
   try {
     await admin.connect()
-    const reset = async () => {
-      for (const topic of GROUPS[group]) await admin.resetOffsets({ groupId: group, topic, earliest: true })
-    }
-    await until(
-      () =>
-        reset().then(
-          () => true,
-          () => false
-        ),
-      { timeoutMs: 10_000, intervalMs: 300 }
-    )
+    await insist(() => admin.deleteGroups([group]))
   } finally {
     await admin.disconnect().catch(() => {})
     for (const member of members) member.start()
