@@ -3,7 +3,7 @@ import { buildEvent, defineEvent } from '@steadfast/events'
 import type pg from 'pg'
 import t from 'tap'
 import { Type } from 'typebox'
-import { migrate, openTransaction, type TransactionPool } from '../src/index.ts'
+import { migrate, openTransaction, sqlStateOf, type TransactionPool } from '../src/index.ts'
 
 const options = { schema: 'steadfast', idleInTransactionTimeoutMs: 10_000, statementTimeoutMs: 5000 }
 const Said = defineEvent({ type: 'test.said', topic: 'test', data: Type.Object({}) })
@@ -121,4 +121,19 @@ t.test('events are written last, in one statement, in the order they were sent; 
     rows.map(r => r.id),
     events.map(e => e.id)
   )
+})
+
+t.test('what PostgreSQL said when it ended an idle session is remembered, not what the driver says later', async t => {
+  const pool = await database(t)
+  pool.on('connect', client => client.on('error', () => {}))
+  let lost = () => {}
+  const ended = new Promise<void>(resolve => {
+    lost = resolve
+  })
+  const tx = openTransaction(pool, { ...options, idleInTransactionTimeoutMs: 20, onIdleError: () => lost() })
+  await tx.query('insert into item values (1)')
+  await ended
+  await t.rejects(tx.query('select 1'), { code: 'SF_OUTBOX_CONNECTION_LOST' })
+  t.equal(sqlStateOf(tx.error), '25P03')
+  await tx.rollback()
 })
