@@ -188,7 +188,7 @@ export function healthy(): Evidence {
       idleInTransaction: 0,
       lag: { market: '0', deploy: '0' },
       notReady: [],
-      deadTuples: { market: 0, deploy: 0 },
+      vacuum: { market: { dead: 0, live: 0, told: '' }, deploy: { dead: 0, live: 0, told: '' } },
       claimBuffers: { market: 2, deploy: 2 }
     },
     bounds: { unfinishedMs: 5000, exitMs: 10_000, deadTuples: 2000, claimBuffers: 500 }

@@ -297,7 +297,7 @@ const CASES: Case[] = [
   [11, 'a process that ends by itself', e => e.journal.push({ ...exit, cause: 'none' }), /ended by itself/],
   [12, 'an exit that is not clean', e => e.journal.push({ ...exit, code: 1 }), /ended with code 1/],
   [12, 'an exit that comes late', e => e.journal.push({ ...exit, tookMs: 20_000 }), /took 20000 ms/],
-  [13, 'dead rows that stay', e => Object.assign(e.final.deadTuples, { market: 5000 }), /keeps 5000 dead rows/],
+  [13, 'dead rows that stay', e => Object.assign(e.final.vacuum.market ?? {}, { dead: 5000 }), /keeps 5000 dead rows/],
   [13, 'a claim that stays dear', e => Object.assign(e.final.claimBuffers, { market: 5000 }), /touches 5000 buffers/],
   [14, 'an action without its audit row', e => e.journal.push(operator(200)), /done 1 times, and has 0 audit rows/],
   [

@@ -162,8 +162,9 @@ export interface FinalState {
   lag: Record<string, string>
   /** Processes that do not say that they can work, with their reasons. */
   notReady: string[]
-  /** Dead rows of the event tables, and buffers that the relay's look for due events touches. */
-  deadTuples: Record<string, number>
+  /** The event tables' rows, and what is known of their vacuum. */
+  vacuum: Record<string, { dead: number; live: number; told: string }>
+  /** Buffers that the relay's look for due events touches. */
   claimBuffers: Record<string, number>
 }
 
@@ -173,6 +174,7 @@ export interface Bounds {
   unfinishedMs: number
   /** From SIGTERM to the end of the process. */
   exitMs: number
+  /** Dead rows of an event table, over the hundredth of its live rows that autovacuum leaves alone. */
   deadTuples: number
   claimBuffers: number
 }

@@ -74,14 +74,14 @@ async function claimBuffers(pool: pg.Pool): Promise<number> {
   return Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks']
 }
 
-const deadTuples = async (pool: pg.Pool) =>
-  Number(
-    (
-      await pool.query(
-        `select n_dead_tup as n from pg_stat_user_tables where schemaname = 'steadfast' and relname = 'event'`
-      )
-    ).rows[0].n
-  )
+const VACUUM = `select n_dead_tup::int as dead, n_live_tup::int as live, format(
+    'autovacuum came %s times, last at %s; the oldest snapshot is of %s',
+    autovacuum_count, last_autovacuum,
+    (select format('%s (%s, %s)', application_name, state, clock_timestamp() - xact_start) from pg_stat_activity
+     where backend_xmin is not null and pid <> pg_backend_pid() order by age(backend_xmin) desc limit 1)) as told
+  from pg_stat_user_tables where schemaname = 'steadfast' and relname = 'event'`
+
+const vacuum = async (pool: pg.Pool) => (await pool.query(VACUUM)).rows[0] as FinalState['vacuum'][string]
 
 /** How everything stands, with the services still running. */
 export async function observeFinalState({ pools, kafka, processes }: Cluster): Promise<FinalState> {
@@ -103,7 +103,7 @@ export async function observeFinalState({ pools, kafka, processes }: Cluster): P
     idleInTransaction: idle.rows[0].n,
     lag,
     notReady: unfit.flatMap(([name, reason]) => (reason === undefined ? [] : [`${name}: ${reason}`])),
-    deadTuples: { market: await deadTuples(pools.market), deploy: await deadTuples(pools.deploy) },
+    vacuum: { market: await vacuum(pools.market), deploy: await vacuum(pools.deploy) },
     claimBuffers: { market: await claimBuffers(pools.market), deploy: await claimBuffers(pools.deploy) }
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bounds, FinalState } from '../check/evidence.ts'
+import { allowedDead } from '../check/invariants/health.ts'
 import { observeFinalState } from './collect.ts'
 import type { Cluster } from './start-cluster.ts'
 
@@ -56,12 +57,12 @@ export async function settle(cluster: Cluster, { bounds, work, log }: SettleOpti
   }
 }
 
-function isAtRest({ lag, notReady, deadTuples, claimBuffers, idleInTransaction }: FinalState, bounds: Bounds): boolean {
+function isAtRest({ lag, notReady, vacuum, claimBuffers, idleInTransaction }: FinalState, bounds: Bounds): boolean {
   return (
     Object.values(lag).every(n => n === '0') &&
     notReady.length === 0 &&
     idleInTransaction === 0 &&
-    Object.values(deadTuples).every(n => n <= bounds.deadTuples) &&
+    Object.values(vacuum).every(({ dead, live }) => dead <= allowedDead(live, bounds)) &&
     Object.values(claimBuffers).every(n => n <= bounds.claimBuffers)
   )
 }
