@@ -10,10 +10,13 @@ export function sqlStateOf(error: unknown): string | undefined {
   return undefined
 }
 
-/** Whether the error says that its connection is at an end: by the server's word, or by the driver giving up on it. */
+/**
+ * Whether the error says that its connection is of no use any more: by the server's word, by the driver giving up on it,
+ * or because it leads to a node that is read-only since a failover (25006).
+ */
 export function endsConnection(error: unknown): boolean {
   const state = sqlStateOf(error)
-  if (state !== undefined && /^(?:08|57P)/.test(state)) return true
+  if (state !== undefined && /^(?:08|57P|25006)/.test(state)) return true
   const { severity, message } = error as { severity?: unknown; message?: unknown }
   return severity === 'FATAL' || severity === 'PANIC' || message === 'Query read timeout'
 }
