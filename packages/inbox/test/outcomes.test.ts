@@ -84,7 +84,7 @@ const TABLE: {
     effects: [1],
     runs: 2
   })),
-  ...['40001', '40P01', '55P03', '57P01'].map(code => ({
+  ...['40001', '40P01', '55P03', '57P01', '53100', '25006'].map(code => ({
     name: `${code} from PostgreSQL runs again, uncounted`,
     first: (request: TaskRequest) => pgError(request, code),
     row: { state: 'DONE', attempts: 0 },
