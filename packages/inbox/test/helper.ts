@@ -6,7 +6,7 @@ import outbox from '@steadfast/outbox'
 import { migrate } from '@steadfast/store'
 import kafkaTransport from '@steadfast/transport-kafka'
 import postgresTransport from '@steadfast/transport-postgres'
-import fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type pg from 'pg'
 import { Type } from 'typebox'
@@ -53,6 +53,7 @@ export interface BuildOptions {
   transport?: FastifyPluginAsync
   database?: TestDatabase
   outbox?: object
+  server?: FastifyServerOptions
   /** Where the service finds the database, e.g. through a proxy. */
   url?: string
   before?(app: FastifyInstance): void | Promise<void>
@@ -69,7 +70,7 @@ export async function build(
 ): Promise<Built> {
   const database = options.database ?? (await testDatabase(t))
   await migrate(database.pool)
-  const app = fastify()
+  const app = fastify(options.server)
   t.teardown(() => app.close())
   await app.register(postgres, { connectionString: options.url ?? database.url })
   await app.register(options.transport ?? memory())
