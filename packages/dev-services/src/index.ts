@@ -1,6 +1,7 @@
 export { freePort } from './free-port.ts'
 export { type KafkaRequirements, kafkaRequirements } from './kafka-requirements.ts'
 export { launchKafka } from './launch-kafka.ts'
+export { type Lifeline, type LifelineOptions, startLifeline } from './lifeline.ts'
 export { findPgbouncer, launchPgbouncer, type Pgbouncer } from './launch-pgbouncer.ts'
 export { launchPostgres, type PostgresOptions, type PostgresServer } from './launch-postgres.ts'
 export { prepareKafka } from './prepare-kafka.ts'

@@ -27,6 +27,8 @@ export interface PostgresServer {
   readonly dir: string
   /** Process id of the postmaster. */
   readonly pid: number
+  /** False once the server has ended, by itself or not, until the next `start()`. */
+  readonly running: boolean
   /** Fast shutdown (SIGINT); a temporary directory is removed. */
   stop(): Promise<void>
   /** Immediate shutdown (SIGQUIT): as a crash, with recovery at the next `start()`. */
@@ -141,6 +143,9 @@ export async function launchPostgres(options: PostgresOptions = {}): Promise<Pos
     dir: home.dir,
     get pid() {
       return lifeline.pid
+    },
+    get running() {
+      return lifeline.status === undefined
     },
     async stop() {
       lifeline.signal('SIGINT')

@@ -10,7 +10,7 @@ export interface LifelineOptions {
   /** Directory that goes with the program; none when absent. */
   removeDir?: string | undefined
   /** Signal that ends the program when this process is gone. */
-  endSignal: 'QUIT' | 'KILL'
+  endSignal: 'QUIT' | 'TERM' | 'KILL'
   /** User and group of the program; those of this process when absent. */
   ids?: { uid: number; gid: number } | undefined
   env?: NodeJS.ProcessEnv

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogRecord } from '../check/evidence.ts'
 import type { Cluster } from '../cluster/start-cluster.ts'
 import type { Random } from '../random.ts'
-import { FAULT_KINDS, type Fault, type FaultKind } from './faults.ts'
+import type { Fault, FaultKind } from './faults/fault.ts'
+import { faultKinds } from './faults/kinds.ts'
 
 export interface Nemesis {
   /** Faults so far. */
@@ -52,7 +53,7 @@ export function startNemesis({ cluster, random, stop, log }: NemesisOptions): Ne
   const run = async () => {
     let kinds: FaultKind[] = []
     while (!stop.aborted) {
-      if (kinds.length === 0) kinds = random.shuffle(FAULT_KINDS)
+      if (kinds.length === 0) kinds = random.shuffle(faultKinds(cluster))
       const fault = (kinds.pop() as FaultKind)({ cluster, random, deleted: nemesis.deleted })
       const atOnce = random.between(1, AT_ONCE)
       while (running.size >= atOnce || (!isFree(fault) && running.size > 0)) await Promise.race(running.keys())

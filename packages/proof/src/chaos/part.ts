@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Journal } from '../cluster/journal.ts'
 import { judge } from '../cluster/judge.ts'
+import { makeSmallDisk, type SmallDisk } from '../cluster/small-disk.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import type { Part, PartOptions, PartResult } from '../part.ts'
 import { randomFrom } from '../random.ts'
@@ -26,9 +28,19 @@ function stopper(): AbortController {
 }
 
 /** Real services over real servers under load and faults; then healing, and the checker. */
-export async function runChaos({ seed, seconds, rate = 25, log }: ChaosOptions): Promise<PartResult> {
+export async function runChaos(options: ChaosOptions): Promise<PartResult> {
+  const disk = await makeSmallDisk(options.log)
+  try {
+    return await attack(disk, options)
+  } finally {
+    await disk?.stop()
+  }
+}
+
+async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promise<PartResult> {
+  const { seed, seconds, rate = 25, log } = options
   const random = randomFrom(seed)
-  const cluster = await startCluster({ sessionTimeoutMs: SESSION_TIMEOUT_MS, confirmWithinMs: CONFIRM_WITHIN_MS })
+  const cluster = await startCluster({ sessionTimeoutMs: SESSION_TIMEOUT_MS, confirmWithinMs: CONFIRM_WITHIN_MS, disk })
   const { processes, journal, kafka, dir } = cluster
   log(`chaos: ${seconds} s, journal and logs in ${dir}`)
   const [stop, giveUp] = [stopper(), stopper()]
@@ -44,7 +56,7 @@ export async function runChaos({ seed, seconds, rate = 25, log }: ChaosOptions):
     await sleep(seconds * 1000)
     stop.abort()
     await nemesis.done
-    log(`chaos: ${nemesis.faults} faults are over`)
+    log(`chaos: ${nemesis.faults} faults are over: ${describeFaults(journal)}`)
     await cluster.ready().catch(error => log((error as Error).message))
     const late = sleep(60_000, undefined, { ref: false }).then(() => giveUp.abort())
     await Promise.race([Promise.all([sent, poisoned, operated]), late])
@@ -64,6 +76,17 @@ export async function runChaos({ seed, seconds, rate = 25, log }: ChaosOptions):
     giveUp.abort()
     await cluster.stop({ keep })
   }
+}
+
+/** How often each kind came. */
+function describeFaults({ entries }: Journal): string {
+  const times = new Map<string, number>()
+  for (const entry of entries) {
+    if (entry.kind !== 'fault' || entry.phase !== 'begin') continue
+    const name = entry.target === 'kafka' ? `${entry.name} of Kafka` : entry.name
+    times.set(name, (times.get(name) ?? 0) + 1)
+  }
+  return [...times].map(([name, n]) => `${n} ${name}`).join(', ')
 }
 
 const SECONDS = { ci: 60, full: 600 }

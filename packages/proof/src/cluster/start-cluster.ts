@@ -13,12 +13,15 @@ import pg from 'pg'
 import { type Journal, openJournal } from './journal.ts'
 import { prepareDatabase } from './observe.ts'
 import { NOTE_TABLES } from './services/notes.ts'
+import type { SmallDisk } from './small-disk.ts'
 import { type AttackedKafka, startKafka } from './start-kafka.ts'
 import { type ServiceProcess, superviseService } from './supervise.ts'
 
 /** Everything that is attacked, and the harness's own ways to it. */
 export interface Cluster {
   postgres: PostgresServer
+  /** PostgreSQL's disk, if it is one that can be filled. */
+  disk: SmallDisk | undefined
   /** Between each service and its database. */
   databaseProxies: Record<'market' | 'deploy', TcpProxy>
   kafka: AttackedKafka
@@ -41,6 +44,8 @@ export interface ClusterOptions {
   /** Kafka's session timeout. */
   sessionTimeoutMs: number
   confirmWithinMs: number
+  /** PostgreSQL's disk; default: a temporary directory. */
+  disk?: SmallDisk | undefined
 }
 
 /** Deadlines in seconds, so that a minute sees what otherwise takes hours. */
@@ -57,6 +62,8 @@ const ENVIRONMENT = {
   PROVISION_PREFIX: 'd_',
   PEER_TOKEN: 'proof-token-among-services'
 }
+// the log of a small disk has to be small too
+const POSTGRES_SETTINGS = { autovacuum_naptime: '2s', log_min_messages: 'error', max_wal_size: '128MB' }
 /** Opens the reconciliation routes. */
 export const OPERATOR_TOKEN = 'proof-token-for-a-person'
 const READY_MS = 90_000
@@ -88,11 +95,12 @@ async function createDatabases(url: string): Promise<Cluster['pools']> {
 
 /** Starts servers, proxies and four services, and resolves when all of them can work. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { disk } = options
   const dir = mkdtempSync(join(tmpdir(), 'steadfast-proof-'))
   mkdirSync(join(dir, 'logs'))
   const journal = openJournal(join(dir, 'journal.jsonl'))
   const [postgres, kafka] = await Promise.all([
-    launchPostgres({ settings: { autovacuum_naptime: '2s', log_min_messages: 'error' } }),
+    launchPostgres({ ...(disk && { dir: join(disk.dir, 'postgres') }), settings: POSTGRES_SETTINGS }),
     startKafka()
   ])
   const pools = await createDatabases(postgres.url)
@@ -134,7 +142,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await postgres.stop()
     if (!keep) rmSync(dir, { recursive: true, force: true })
   }
-  const cluster = { postgres, databaseProxies, kafka, processes, pools, journal, dir, environmentOf, ready, stop }
+  const cluster = { postgres, disk, databaseProxies, kafka, processes, pools, journal, dir, environmentOf, ready, stop }
   try {
     await ready()
     return cluster

@@ -1,0 +1,93 @@
+import type { LogRecord } from '../../check/evidence.ts'
+import { GROUPS, kafkaOf, readLog, TOPICS } from '../../cluster/read-log.ts'
+import type { Cluster } from '../../cluster/start-cluster.ts'
+import type { Random } from '../../random.ts'
+import { type FaultKind, insist, pause, serviceOf } from './fault.ts'
+
+/** What happens to Kafka, its log and its groups. */
+export const brokerFaults: FaultKind[] = [
+  ({ cluster: { kafka }, random }) => ({
+    name: 'SIGKILL',
+    target: 'kafka',
+    uses: ['kafka'],
+    async run() {
+      await kafka.broker.kill9()
+      await pause(random, 0, 1500)
+      await kafka.broker.restart()
+    }
+  }),
+  ({ cluster: { kafka }, random }) => ({
+    name: 'SIGSTOP',
+    target: 'kafka',
+    uses: ['kafka'],
+    async run() {
+      kafka.broker.pause()
+      await pause(random, 500, 4000)
+      kafka.broker.resume()
+    }
+  }),
+  ({ cluster, random, deleted }) => ({
+    name: 'records deleted',
+    target: 'kafka',
+    uses: ['kafka', 'log'],
+    run: () => deleteRecords(cluster, random.pick(TOPICS), deleted)
+  }),
+  ({ cluster, random }) => {
+    const group = serviceOf(random)
+    return { name: 'rebalance', target: group, uses: ['kafka'], run: () => joinGroup(cluster, group, random) }
+  },
+  ({ cluster, random }) => {
+    const group = serviceOf(random)
+    const uses = ['kafka', ...cluster.processes.filter(p => p.service === group).map(p => p.name)]
+    return { name: 'offsets reset', target: group, uses, run: () => resetOffsets(cluster, group) }
+  }
+]
+
+/** Deletes what it has read before: nothing vanishes without the checker knowing. */
+async function deleteRecords({ kafka: { direct } }: Cluster, topic: string, deleted: LogRecord[]): Promise<void> {
+  const records = await readLog(direct, [topic])
+  const ends = new Map<number, bigint>()
+  for (const { partition, offset } of records) {
+    const next = BigInt(offset) + 1n
+    if (next > (ends.get(partition) ?? 0n)) ends.set(partition, next)
+  }
+  if (ends.size === 0) return
+  const admin = kafkaOf(direct).admin()
+  await admin.connect()
+  try {
+    await insist(() => admin.fetchTopicOffsets(topic)) // kafkajs knows no topic that it was not asked about
+    // before the deed: if its answer is lost, they may be gone all the same
+    deleted.push(...records.map(record => ({ ...record, deleted: true })))
+    const partitions = [...ends].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+    await insist(() => admin.deleteTopicRecords({ topic, partitions }))
+  } finally {
+    await admin.disconnect().catch(() => {})
+  }
+}
+
+/** A stranger joins the group, takes its share of the partitions, consumes nothing, and leaves. */
+async function joinGroup({ kafka: { direct } }: Cluster, group: 'market' | 'deploy', random: Random): Promise<void> {
+  const stranger = kafkaOf(direct).consumer({ groupId: group, allowAutoTopicCreation: false, sessionTimeout: 6000 })
+  await stranger.connect()
+  try {
+    await stranger.subscribe({ topics: [...GROUPS[group]] })
+    await stranger.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} })
+    await pause(random, 1500, 3000)
+  } finally {
+    await stranger.disconnect().catch(() => {})
+  }
+}
+
+/** The group is forgotten while its members are away: the whole topics come again. */
+async function resetOffsets({ kafka, processes }: Cluster, group: 'market' | 'deploy'): Promise<void> {
+  const members = processes.filter(p => p.service === group)
+  await Promise.all(members.map(p => p.terminate({ hold: true })))
+  const admin = kafkaOf(kafka.direct).admin()
+  try {
+    await admin.connect()
+    await insist(() => admin.deleteGroups([group]))
+  } finally {
+    await admin.disconnect().catch(() => {})
+    for (const member of members) member.start()
+  }
+}
