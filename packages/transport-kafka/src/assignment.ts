@@ -88,15 +88,13 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
   }
 }
 
-// A header that came several times keeps its last value.
-function readHeaders({ headers }: KafkaMessage): Record<string, Buffer> {
-  const read: Record<string, Buffer> = {}
-  for (const name in headers) {
-    const value = headers[name]
+// A header that came several times keeps its last value. Not by assignment, which one named __proto__ would not survive.
+function readHeaders({ headers = {} }: KafkaMessage): Record<string, Buffer> {
+  const read = Object.entries(headers).map(([name, value]): [string, Buffer] => {
     const last = Array.isArray(value) ? value[value.length - 1] : value
-    read[name] = typeof last === 'string' ? Buffer.from(last) : (last ?? EMPTY)
-  }
-  return read
+    return [name, typeof last === 'string' ? Buffer.from(last) : (last ?? EMPTY)]
+  })
+  return Object.fromEntries(read)
 }
 
 function nameOf(topic: string, partition: number): string {
