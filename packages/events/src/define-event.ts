@@ -77,9 +77,15 @@ export function buildContract<S extends TSchema, T extends string>(
   return Object.freeze({
     ...definition,
     refusal(data: unknown): string | undefined {
-      if (validator.Check(data)) return undefined
-      const [error] = validator.Errors(data)
-      return `${error?.instancePath === '' ? 'data' : error?.instancePath} ${error?.message ?? 'is invalid'}`
+      try {
+        if (validator.Check(data)) return undefined
+        const [error] = validator.Errors(data)
+        return `${error?.instancePath === '' ? 'data' : error?.instancePath} ${error?.message ?? 'is invalid'}`
+      } catch (error) {
+        // A recursive schema is checked by recursion.
+        if (error instanceof RangeError) return 'data is nested too deeply'
+        throw error
+      }
     }
   })
 }

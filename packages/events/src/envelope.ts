@@ -110,10 +110,15 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
     source,
     type: required('type'),
     ...present,
-    attempt: Number.parseInt(text('ce_attempt') ?? '1', 10) || 1,
+    attempt: attemptOf(text('ce_attempt')),
     replay: text('ce_replay') === 'true',
     headers: plainHeaders(delivery.headers)
   }
+}
+
+/** Of a foreign producer it may be anything. */
+function attemptOf(text = ''): number {
+  return /^\d{1,15}$/.test(text) ? Math.max(1, Number(text)) : 1
 }
 
 /** The UUID under which an event is known here: its own id, or for a foreign id a hash (UUID v8) of source and id. */
@@ -139,7 +144,8 @@ function plainHeaders(headers: Record<string, Buffer>): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith('ce_') || name === 'content-type' || name === '__proto__') continue
     const text = value.toString('utf8')
-    if (!text.includes('\u0000')) plain[name] = text
+    // PostgreSQL stores no NUL, in names neither.
+    if (!text.includes('\u0000') && !name.includes('\u0000')) plain[name] = text
   }
   return plain
 }

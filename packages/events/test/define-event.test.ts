@@ -24,6 +24,15 @@ t.test('data are checked as they are: no coercion, no defaults', async t => {
   for (const wrong of [null, undefined, [], 'x', 3]) t.match(Ordered.refusal(wrong), /^data must be object/)
 })
 
+t.test('data that are nested more deeply than their contract can follow are refused', async t => {
+  const Node = Type.Cyclic({ Node: Type.Object({ of: Type.Optional(Type.Ref('Node')) }) }, 'Node')
+  const Nested = defineEvent({ ...good, data: Node, key: undefined as never })
+  const nested = (levels: number, core: string) => JSON.parse('{"of":'.repeat(levels) + core + '}'.repeat(levels))
+  t.equal(Nested.refusal(nested(10, '{}')), undefined)
+  t.match(Nested.refusal(nested(10, '1')), /must be object/)
+  t.match(Nested.refusal(nested(100_000, '{}')), /^data is nested too deeply$/)
+})
+
 t.test('names', async t => {
   for (const name of ['a', 'A.b-c_d.1', 'x'.repeat(200)]) defineEvent({ ...good, type: name, topic: name })
   for (const name of ['', '.a', '-a', 'a b', 'a/b', 'ä', 'a\n', 'x'.repeat(201), 7, undefined]) {
