@@ -1,10 +1,11 @@
-import { type Delivery, decodeEnvelope, type EventEnvelope, positionIdOf } from '@steadfast/events'
+import type { Delivery } from '@steadfast/events'
 import type { DeliveryError, NewDelivery } from '@steadfast/store'
 import { aboutRow, channels } from './channels.ts'
 import { asDeliveryError } from './classify.ts'
 import { refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
+import { type Decoded, decodeData, decodeDelivery, isUuid } from './decode-delivery.ts'
 import { answerKnown } from './duplicate.ts'
 import { Undecodable, UnknownType } from './errors.ts'
 import { processItem } from './process-item.ts'
@@ -32,7 +33,7 @@ export interface Accepted {
 export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Promise<Accepted> {
   let eventId = ''
   try {
-    const decoded = decode(consumer, delivery)
+    const decoded = decodeDelivery(consumer.name, delivery)
     eventId = decoded.row.eventId
     const accepted = await route(consumer, delivery, decoded)
     if (accepted.outcome !== 'abandoned') {
@@ -48,57 +49,6 @@ export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Pr
   }
 }
 
-const isUuid = (text: string) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
-
-interface Decoded {
-  row: NewDelivery
-  /** Why it is no event. */
-  refusal?: Error
-}
-
-function decode(consumer: Consumer, delivery: Delivery): Decoded {
-  try {
-    const envelope = decodeEnvelope(delivery)
-    return { row: rowOf(consumer.name, delivery, envelope) }
-  } catch (error) {
-    const text = (name: string) => delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? ''
-    const envelope: EventEnvelope = {
-      id: positionIdOf(delivery.topic, delivery.position),
-      source: text('ce_source'),
-      type: text('ce_type'),
-      attempt: 1,
-      replay: false,
-      headers: Object.fromEntries(
-        Object.keys(delivery.headers).map(name => [name.replaceAll('\u0000', ''), text(name)])
-      )
-    }
-    return { row: rowOf(consumer.name, delivery, envelope), refusal: error as Error }
-  }
-}
-
-function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): NewDelivery {
-  const { id, source, type, causationId } = envelope
-  return {
-    consumer,
-    eventId: id,
-    key: keyOf(envelope.key, id),
-    topic: delivery.topic,
-    position: delivery.position,
-    source,
-    type,
-    replyTo: envelope.replyTo ?? null,
-    causationId: causationId !== undefined && isUuid(causationId) ? causationId : null,
-    correlationId: envelope.correlationId ?? null,
-    envelope
-  }
-}
-
-/** An index entry holds some 2,700 bytes: a key that is longer waits under a hash of itself. */
-function keyOf(key: string | undefined, id: string): string {
-  if (key === undefined || key === '') return id
-  return Buffer.byteLength(key) > 1000 ? positionIdOf('key', key) : key
-}
-
 async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: Decoded): Promise<Accepted> {
   const { raw } = delivery
   const refused = (error: Error & { statusCode?: number }) => refuseRaw(consumer, row, raw, error)
@@ -111,9 +61,9 @@ async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: D
   }
   let data: unknown
   try {
-    data = consumer.parseJson(raw.toString('utf8'))
+    data = decodeData(consumer.parseJson, raw)
   } catch (error) {
-    return await refused(new Undecodable((error as Error).message))
+    return await refused(error as Error)
   }
   const item: Item = { row, raw, data, deliveredAt: delivery.timestamp, handler }
   return await consumer.chains.run(row.key, () => processItem(consumer, item))
@@ -141,9 +91,9 @@ async function takeSignal(consumer: Consumer, row: NewDelivery, raw: Buffer): Pr
   if (!consumer.isOwn || row.topic !== consumer.host.outbox.replyTo) return { outcome: 'ignored', eventId: row.eventId }
   let data: unknown
   try {
-    data = consumer.parseJson(raw.toString('utf8'))
+    data = decodeData(consumer.parseJson, raw)
   } catch (error) {
-    return await refuseRaw(consumer, row, raw, new Undecodable((error as Error).message))
+    return await refuseRaw(consumer, row, raw, error as Error)
   }
   const refusal =
     contract?.refusal(data) ?? (isUuid((data as { eventId: string }).eventId) ? undefined : 'eventId is no UUID')

@@ -81,9 +81,9 @@ function saidBy(payload: string, status: number): { message: string; code?: stri
     const { message, error, code } = JSON.parse(payload) as Record<string, unknown>
     const text = [message, error].find(m => typeof m === 'string')
     if (typeof text === 'string')
-      return { message: clean(text), ...(typeof code === 'string' && { code: clean(code) }) }
+      return { message: storable(text), ...(typeof code === 'string' && { code: storable(code) }) }
   } catch {}
-  return { message: payload === '' ? `status ${status}` : clean(payload.slice(0, 2000)) }
+  return { message: payload === '' ? `status ${status}` : storable(payload.slice(0, 2000)) }
 }
 
 /** What is kept of an error: its message, code and stack, without what PostgreSQL cannot store. */
@@ -91,14 +91,15 @@ export function asDeliveryError(error: unknown, status?: number): DeliveryError 
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
   const code = codeOf(error)
   return {
-    message: clean(message.slice(0, 4000)),
-    ...(code !== undefined && { code: clean(code) }),
+    message: storable(message.slice(0, 4000)),
+    ...(code !== undefined && { code: storable(code) }),
     ...(status !== undefined && { status }),
-    ...(stack !== undefined && { stack: clean(stack.slice(0, 8000)) })
+    ...(stack !== undefined && { stack: storable(stack.slice(0, 8000)) })
   }
 }
 
-const clean = (text: string) => text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd')
+/** Text without what PostgreSQL cannot store. */
+export const storable = (text: string) => text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd')
 
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code

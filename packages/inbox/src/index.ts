@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Consumer, createConsumer, startConsumer, stopConsumers, tickConsumer, topicsOf } from './consumer.ts'
 import { addDeliveryConstraint, type DeliveredEvent, type DeliveryContext, eventOf } from './context.ts'
+import { jsonParser } from './decode-delivery.ts'
 import { MissingPlugin } from './errors.ts'
 import type { Host } from './host.ts'
 import { createLimit } from './key-chains.ts'
@@ -56,7 +57,6 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   const registry = createRegistry()
   const closing = new AbortController()
   setMaxListeners(0, closing.signal)
-  const parse = fastify.getDefaultJsonParser('error', 'error')
   const runtime = {
     fastify,
     host,
@@ -65,7 +65,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     group,
     registry,
     limit: createLimit(options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)),
-    parseJson: (text: string) => parseWith(parse, text),
+    parseJson: jsonParser(fastify),
     closing: closing.signal,
     active: new Set<DeliveryContext>()
   }
@@ -155,22 +155,6 @@ async function ensureTopics(host: Host, consumers: Consumer[], partitions: numbe
   const sent = [...host.outbox.contracts.values()].map(contract => contract.topic)
   const names = new Set([...consumers.flatMap(topicsOf), ...sent])
   await host.transport.ensureTopics([...names].map(name => ({ name, partitions })))
-}
-
-/** Fastify's own parser, which refuses `__proto__`; synchronous, although it answers by callback. */
-function parseWith(parse: ReturnType<FastifyInstance['getDefaultJsonParser']>, text: string): unknown {
-  let failure: Error | null | undefined
-  let data: unknown
-  ;(parse as (request: unknown, body: string, done: (error: Error | null, body?: unknown) => void) => void)(
-    undefined,
-    text,
-    (error, body) => {
-      failure = error
-      data = body
-    }
-  )
-  if (failure) throw failure
-  return data
 }
 
 export * as errors from './errors.ts'

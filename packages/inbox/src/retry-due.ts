@@ -4,7 +4,8 @@ import { type Attempt, asDeliveryError } from './classify.ts'
 import { hold, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
-import { Undecodable, UnknownType } from './errors.ts'
+import { decodeData } from './decode-delivery.ts'
+import { UnknownType } from './errors.ts'
 import { jitter } from './process-item.ts'
 
 const BATCH = 100
@@ -51,10 +52,10 @@ function itemOf(consumer: Consumer, row: StoredDelivery): Item | Error {
   if (handler === undefined) return new UnknownType(row.type)
   const raw = row.body ?? Buffer.alloc(0)
   try {
-    const data = consumer.parseJson(raw.toString('utf8'))
+    const data = decodeData(consumer.parseJson, raw)
     return { row, raw, data, deliveredAt: row.receivedAt, handler, stored: { attempts: row.attempts } }
   } catch (error) {
-    return new Undecodable((error as Error).message)
+    return error as Error
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type NewDelivery,
   parkEvent
 } from '@steadfast/store'
+import { storable } from './classify.ts'
 
 const TOPIC = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
@@ -91,6 +92,6 @@ export async function applySignal(db: Db, envelope: EventEnvelope, data: unknown
     await confirmEvent(db, { causationId: eventId, answerId: envelope.id, source: from, answersType: null })
   else {
     const error = `${signal.consumer} refused it: ${[signal.status, signal.code, signal.message].filter(Boolean).join(' ')}`
-    await parkEvent(db, { id: eventId, from, reason: 'REFUSED', error })
+    await parkEvent(db, { id: eventId, from, reason: 'REFUSED', error: storable(error) })
   }
 }

@@ -19,6 +19,7 @@ for (const { name, skip, transport } of transports(t)) {
     const { headers } = good
     const value = good.raw
     const { ce_id: _, ...noId } = headers
+    const notUtf8 = Buffer.from('{"id":"k\xff","n":1}', 'latin1')
     const latin = Buffer.from([0xff, 0xfe, 0x00, 0x41])
     const messages = [
       { headers: {}, value: latin },
@@ -27,6 +28,7 @@ for (const { name, skip, transport } of transports(t)) {
       { headers: { ...headers, ce_type: Buffer.from('a\u0000b') }, value },
       { headers: { ...headers, ce_id: Buffer.from('bad-json') }, value: Buffer.from('{"id": ') },
       { headers: { ...headers, ce_id: Buffer.from('empty') }, value: Buffer.alloc(0) },
+      { headers: { ...headers, ce_id: Buffer.from('no-utf8') }, value: notUtf8 },
       {
         headers: { ...headers, ce_id: Buffer.from('proto') },
         value: Buffer.from('{"id":"k","n":1,"__proto__":{"x":1}}')
@@ -46,14 +48,15 @@ for (const { name, skip, transport } of transports(t)) {
       rows.map(r => r.code),
       [
         ...Array(4).fill('SF_EVENTS_UNDECODABLE'),
-        ...Array(3).fill('SF_INBOX_UNDECODABLE'),
+        ...Array(4).fill('SF_INBOX_UNDECODABLE'),
         'SF_INBOX_DATA_REFUSED',
         'SF_INBOX_UNKNOWN_TYPE'
       ]
     )
     t.same(rows[0].body, latin, 'bytes exactly')
     t.same(rows[4].body.toString(), '{"id": ')
-    t.equal((await events(pool, 'steadfast.refused')).length, 5, 'whoever can be told is told')
+    t.same(rows[6].body, notUtf8, 'not as a decoder of text would have it')
+    t.equal((await events(pool, 'steadfast.refused')).length, 6, 'whoever can be told is told')
   })
 }
 

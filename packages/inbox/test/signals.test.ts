@@ -111,6 +111,14 @@ t.test('a signal counts only from whom the event awaits its answer', async t => 
   t.match(await event(), { status: 'PARKED', park_reason: 'REFUSED' })
 })
 
+t.test('a refusal in words that PostgreSQL cannot hold stops nothing', async t => {
+  const { id, event, signal } = await sender(t)
+  const refused = { eventId: id, consumer: 'x', status: 409, code: '\ud800', message: 'no' }
+  const raw = Buffer.from(JSON.stringify({ ...refused, message: 'a\u0000b' }))
+  t.match(await signal(RefusedSignal, refused, { raw }), { outcome: 'signal' })
+  t.match(await event(), { status: 'PARKED', last_error: 'x refused it: 409 \ufffd ab' })
+})
+
 t.test('a refusal that comes again, after an operator’s resend, parks again', async t => {
   const { id, event, signal, pool } = await sender(t)
   const refused = { eventId: id, consumer: 'x', status: 409, message: 'no' }

@@ -1,0 +1,92 @@
+import { isUtf8 } from 'node:buffer'
+import { type Delivery, decodeEnvelope, type EventEnvelope, positionIdOf } from '@steadfast/events'
+import type { NewDelivery } from '@steadfast/store'
+import type { FastifyInstance } from 'fastify'
+import { Undecodable } from './errors.ts'
+
+/** What a delivery says of itself. */
+export interface Decoded {
+  row: NewDelivery
+  /** Why it is no event. */
+  refusal?: Error
+}
+
+/** Reads everything but the data. What is no event has a row nonetheless, under an id made of its place in the log. */
+export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
+  try {
+    const envelope = decodeEnvelope(delivery)
+    return { row: rowOf(consumer, delivery, envelope) }
+  } catch (error) {
+    const text = (name: string) => delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? ''
+    const envelope: EventEnvelope = {
+      id: positionIdOf(delivery.topic, delivery.position),
+      source: text('ce_source'),
+      type: text('ce_type'),
+      attempt: 1,
+      replay: false,
+      headers: Object.fromEntries(
+        Object.keys(delivery.headers).map(name => [name.replaceAll('\u0000', ''), text(name)])
+      )
+    }
+    return { row: rowOf(consumer, delivery, envelope), refusal: error as Error }
+  }
+}
+
+/**
+ * Reads the data of an event. `parse` is Fastify's own parser of JSON.
+ *
+ * @throws SF_INBOX_UNDECODABLE
+ */
+export function decodeData(parse: (text: string) => unknown, raw: Buffer): unknown {
+  // A decoder would put U+FFFD in the place of what is none, and the handler would work on other data than were sent.
+  if (!isUtf8(raw)) throw new Undecodable('the data are not UTF-8')
+  try {
+    return parse(raw.toString('utf8'))
+  } catch (error) {
+    throw new Undecodable((error as Error).message)
+  }
+}
+
+/** Fastify's own parser of JSON, which refuses `__proto__`; synchronous, although it answers by callback. */
+export function jsonParser(fastify: Pick<FastifyInstance, 'getDefaultJsonParser'>): (text: string) => unknown {
+  const parse = fastify.getDefaultJsonParser('error', 'error') as (
+    request: unknown,
+    body: string,
+    done: (error: Error | null, body?: unknown) => void
+  ) => void
+  return text => {
+    let failure: Error | null | undefined
+    let data: unknown
+    parse(undefined, text, (error, body) => {
+      failure = error
+      data = body
+    })
+    if (failure) throw failure
+    return data
+  }
+}
+
+export const isUuid = (text: string) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+
+function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): NewDelivery {
+  const { id, source, type, causationId } = envelope
+  return {
+    consumer,
+    eventId: id,
+    key: keyOf(envelope.key, id),
+    topic: delivery.topic,
+    position: delivery.position,
+    source,
+    type,
+    replyTo: envelope.replyTo ?? null,
+    causationId: causationId !== undefined && isUuid(causationId) ? causationId : null,
+    correlationId: envelope.correlationId ?? null,
+    envelope
+  }
+}
+
+/** An index entry holds some 2,700 bytes: a key that is longer waits under a hash of itself. */
+function keyOf(key: string | undefined, id: string): string {
+  if (key === undefined || key === '') return id
+  return Buffer.byteLength(key) > 1000 ? positionIdOf('key', key) : key
+}
