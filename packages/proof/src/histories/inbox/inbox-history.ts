@@ -1,47 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  claimReplay,
-  claimRetry,
-  type Db,
-  findRunnable,
-  finishDelivery,
-  holdDelivery,
-  purgeInbox,
-  releaseHeld,
-  reprocessDelivery,
-  retryLater,
-  setAside
-} from '@steadfast/store'
+import { claimReplay, claimRetry, findRunnable, purgeInbox } from '@steadfast/store'
 import { resultDifference } from '../differences.ts'
 import { uuidAt } from '../event/world.ts'
 import type { HistoryKind } from '../history-kind.ts'
 import { type Connection, openLane } from '../lane.ts'
-import { deliver, ERROR, expectEnded, LONG_LOCK_MS, refuse, sameRow, take, wouldWait } from './deliver.ts'
+import { deliver, expectEnded, LONG_LOCK_MS, take, wouldWait } from './deliver.ts'
+import { isHeldOpen, lateVerb } from './late-verb.ts'
 import type { Arriving, ModelDelivery } from './model.ts'
 import * as expected from './model.ts'
 import { inboxOperations, type Operation } from './operations.ts'
+import { retryDelivery } from './retry-delivery.ts'
 import {
   arriving,
-  BODY,
   clockOf,
   commitEffect,
   connection,
   consumerName,
   EFFECT_TABLE,
   KEYS,
-  newDelivery,
   newWorld,
   nowOf,
   placeOf,
   settle,
   type World,
-  writeCaused,
   writeEffect
 } from './world.ts'
 
 type Of<N extends Operation['op']> = Extract<Operation, { op: N }>
 
-const LATER_MS = 2000
 const REPLAYS = [uuidAt(0), uuidAt(0)]
 // As in the histories of events: how long the second one is given to reach the row of the first.
 const MEET_MS = 3
@@ -69,9 +55,6 @@ function clockSince(world: World): () => expected.Clock {
   const { stepFrom } = world
   return () => ({ now: world.now, real: { from: stepFrom - 1, to: Date.now() + 1 } })
 }
-
-/** Whether a row is in the hands of the open transaction. */
-const isHeldOpen = ({ open }: World, row: Arriving) => open !== undefined && sameRow(open.arriving, row)
 
 const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = {
   append(world, { key }) {
@@ -168,7 +151,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
         : undefined
     world.trail.push(`${name} looks what may run: ${have.length}`)
     if (row === undefined || found.length > 0) return settle(world, found)
-    await retry(world, here, row, ending)
+    await retryDelivery(world, here, row, ending)
   },
 
   async late(world, { verb, consumer, event }) {
@@ -250,96 +233,4 @@ async function meetDelivery(world: World, here: Connection, row: Arriving, ended
   if (result.taken === 'taken') await here.client.query('rollback')
   world.trail.push(`  the other was told: ${result.taken}`)
   await settle(world, resultDifference(`the delivery of ${row.eventId}`, want, result.taken))
-}
-
-async function retry(world: World, here: Connection, row: ModelDelivery, ending: Of<'retry'>['ending']): Promise<void> {
-  const { client, db } = here
-  await client.query('begin')
-  const claimed = await claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
-  world.trail.push(`${row.consumer} takes up ${row.eventId} (key ${row.key}): ${claimed}; ${ending}`)
-  const want = !isHeldOpen(world, row)
-  if (!claimed || !want) {
-    await client.query('rollback')
-    return settle(world, resultDifference(`claiming ${row.eventId}`, want, claimed))
-  }
-  await writeEffect(db, row)
-  if (ending === 'handled' || ending === 'accepted') {
-    const note = ending === 'handled' ? await writeCaused(world, db, row, 'deploy.answered') : undefined
-    const outcome = ending === 'accepted' ? 202 : 200
-    if (outcome !== 200) await finishDelivery(db, row.consumer, row.eventId, outcome)
-    await client.query('commit')
-    expected.finish(row, outcome, clockOf(world))
-    note?.()
-    commitEffect(world, row)
-    return settle(world)
-  }
-  await client.query('rollback')
-  if (ending === 'refused') await refuse(world, here, row)
-  if (ending === 'failed') await lateVerb(world, here, 'later', row)
-  if (ending === 'held') await lateVerb(world, here, 'hold', row)
-  await settle(world)
-}
-
-/** What each of the verbs answers, and what it must. */
-const verbs: {
-  [N in Of<'late'>['verb']]: (
-    world: World,
-    db: Db,
-    row: Arriving
-  ) => { run(): Promise<unknown>; expect(known: ModelDelivery | undefined): unknown }
-} = {
-  claim: (world, db, row) => ({
-    run: () => claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world)),
-    expect: known => known !== undefined && expected.mayRun(world.model, known, world.now) && !isHeldOpen(world, row)
-  }),
-  later: (world, db, row) => ({
-    run: () => retryLater(db, { ...row, attempts: 2, dueInMs: LATER_MS, error: ERROR }, nowOf(world)),
-    expect: known => expected.retryLater(known, 2, LATER_MS, ERROR.code, clockOf(world))
-  }),
-  hold: (world, db, row) => ({
-    run: () => holdDelivery(db, { ...row, attempts: 3, outcome: 500, error: ERROR }),
-    expect: known => expected.hold(known, 3, 500, ERROR.code, clockOf(world))
-  }),
-  refuse: () => ({ run: async () => undefined, expect: () => undefined }),
-  aside: (world, db, row) => ({
-    run: () => setAside(db, newDelivery(row), { state: 'BLOCKED', body: BODY }, nowOf(world)),
-    expect: known => known === undefined
-  }),
-  release: (world, db, row) => ({
-    run: async () => (await releaseHeld(db, { ...row, actor: 'ann', error: ERROR }))?.eventId,
-    expect: known =>
-      expected.release(world.model, known, ERROR.status, ERROR.code, clockOf(world)) ? row.eventId : undefined
-  }),
-  reprocess: (world, db, row) => ({
-    run: () => reprocessDelivery(db, { ...row, actor: 'ann' }, nowOf(world)),
-    expect(known) {
-      if (known?.row.state === 'REFUSED') world.outOfOrder.add(placeOf(row))
-      return expected.reprocess(world.model, known, clockOf(world))
-    }
-  })
-}
-
-/** A verb in a transaction of its own; one that claims is rolled back, as by a crash. `after`: what it waits for. */
-async function lateVerb(
-  world: World,
-  here: Connection,
-  verb: Of<'late'>['verb'],
-  row: Arriving,
-  after?: Promise<void>
-): Promise<void> {
-  if (verb === 'refuse') return lateRefusal(world, here, row, after)
-  const { client, db } = here
-  const { run, expect } = verbs[verb](world, db, row)
-  await client.query('begin')
-  const answer = await run()
-  await client.query(verb === 'claim' ? 'rollback' : 'commit')
-  await after
-  world.trail.push(`${verb} of ${row.eventId} at ${row.consumer} → ${answer}`)
-  const want = expect(expected.findDelivery(world.model, row))
-  await settle(world, resultDifference(`${verb} of ${row.eventId}`, want ?? null, answer ?? null))
-}
-
-async function lateRefusal(world: World, here: Connection, row: Arriving, after?: Promise<void>): Promise<void> {
-  world.trail.push(`refusal of ${row.eventId} at ${row.consumer}`)
-  await refuse(world, here, row, after)
 }
