@@ -69,6 +69,10 @@ export function exactJson(text: string): ExactJson {
   return { [exact]: text }
 }
 
+/** PostgreSQL holds neither a NUL nor one half of a surrogate pair. */
+const isStorable = (text: string) => !text.includes('\u0000') && !/\p{Surrogate}/u.test(text)
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const HEADER = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
@@ -83,6 +87,7 @@ export function buildEvent<S extends TSchema>(
   options: SendOptions = {}
 ): NewEvent {
   const defaults = { ...EVENT_DEFAULTS, ...sender.defaults }
+  checkIds(options)
   const { value, text } = payloadOf(contract, data, defaults.maxPayloadBytes)
   const id = uuidv7()
   const key = keyOf(contract, value) ?? id
@@ -114,8 +119,8 @@ export function buildEvent<S extends TSchema>(
 function keyOf<S extends TSchema>(contract: EventContract<S, string>, value: Static<S>): string | undefined {
   const key = contract.key?.(value)
   if (key === undefined) return undefined
-  if (typeof key !== 'string' || key === '' || key.includes('\u0000'))
-    throw new DataRefused(contract.type, 'its key must be a text that is not empty')
+  if (typeof key !== 'string' || key === '' || !isStorable(key))
+    throw new DataRefused(contract.type, 'its key must be a text that PostgreSQL can hold, and not empty')
   return key
 }
 
@@ -134,6 +139,7 @@ function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: 
   if (refusal !== undefined) throw new DataRefused(contract.type, refusal)
   if (/(?<!\\)(?:\\\\)*\\u0000/.test(text))
     throw new PayloadInvalid(contract.type, '\\u0000 cannot be stored in PostgreSQL')
+  if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(contract.type, 'half a surrogate pair is no text')
   const bytes = Buffer.byteLength(text)
   if (bytes > limit) throw new PayloadTooLarge(contract.type, bytes, limit)
   return { value: value as Static<S>, text }
@@ -143,7 +149,14 @@ function checkHeaders(headers: Record<string, string>): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
     if (!HEADER.test(name) || name.startsWith('ce_') || name === 'content-type')
       throw new HeaderInvalid(name, 'this name is not free')
-    if (typeof value !== 'string' || value.includes('\u0000')) throw new HeaderInvalid(name, 'the value must be a text')
+    if (typeof value !== 'string' || !isStorable(value)) throw new HeaderInvalid(name, 'the value must be a text')
   }
   return headers
+}
+
+function checkIds({ inReplyTo, causationId, correlationId }: SendOptions): void {
+  for (const [name, id] of Object.entries({ inReplyTo, causationId }))
+    if (id !== undefined && !UUID.test(id)) throw new HeaderInvalid(name, 'it must be the UUID of an event')
+  if (correlationId !== undefined && (typeof correlationId !== 'string' || !isStorable(correlationId)))
+    throw new HeaderInvalid('correlationId', 'the value must be a text')
 }

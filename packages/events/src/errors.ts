@@ -12,7 +12,7 @@ export const PayloadTooLarge = createError(
   'Payload of %s has %d bytes; the limit is %d',
   500
 )
-/** A header name or value that cannot travel. Nothing was stored. */
+/** A header name or value, or the id of a cause, that cannot travel. Nothing was stored. */
 export const HeaderInvalid = createError('SF_EVENTS_HEADER_INVALID', 'Header %s: %s', 500)
 /** A delivery that is no CloudEvents 1.0 message in binary mode. */
 export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEvents 1.0 message: %s', 400)

@@ -102,7 +102,7 @@ t.test('data are checked as consumers will see them', async t => {
 })
 
 t.test('a key that is none', async t => {
-  for (const key of ['', 'a\u0000b', 7, null]) {
+  for (const key of ['', 'a\u0000b', '\ud800', 7, null]) {
     const Keyed = defineEvent({ type: 'k', topic: 'k', data: Type.Unknown(), key: () => key as string })
     t.throws(
       () => buildEvent(Keyed, 1, sender),
@@ -128,7 +128,7 @@ t.test('what PostgreSQL cannot hold', async t => {
 t.test('exact JSON stays as it was written', async t => {
   for (const text of ['{"b": 12345678901234567890, "a":1, "a":2}', ' [1.0, 1e3]\n', '"\\u00e9"'])
     t.equal(buildEvent(Anything, exactJson(text), sender).payload, text)
-  for (const text of ['', '{', "{'a':1}", 'undefined', '01'])
+  for (const text of ['', '{', "{'a':1}", 'undefined', '01', '"\ud800"'])
     t.throws(() => buildEvent(Anything, exactJson(text), sender), { code: 'SF_EVENTS_PAYLOAD_INVALID' }, text)
   t.throws(
     () => buildEvent(Ordered, exactJson('{}'), sender),
@@ -160,10 +160,21 @@ t.test('headers', async t => {
       { code: 'SF_EVENTS_HEADER_INVALID' },
       name
     )
-  for (const value of ['a\u0000b', 7, undefined])
+  for (const value of ['a\u0000b', '\ud800', 7, undefined])
     t.throws(() => buildEvent(Anything, 1, sender, { headers: { a: value as string } }), {
       code: 'SF_EVENTS_HEADER_INVALID'
     })
+})
+
+t.test('ids that cannot be stored', async t => {
+  const code = 'SF_EVENTS_HEADER_INVALID'
+  for (const id of ['', 'order-7', '\u0000', 7]) {
+    t.throws(() => buildEvent(Anything, 1, sender, { causationId: id as string }), { code, message: /causationId/ })
+    t.throws(() => buildEvent(Anything, 1, sender, { inReplyTo: id as string }), { code, message: /inReplyTo/ })
+  }
+  for (const id of ['\u0000', '\ud800', {}])
+    t.throws(() => buildEvent(Anything, 1, sender, { correlationId: id as string }), { code, message: /correlationId/ })
+  t.equal(buildEvent(Anything, '\ud800', sender).payload, '"\\ud800"', 'as JSON writes it, it is text')
 })
 
 t.test('any JSON value comes out as it went in', async t => {
