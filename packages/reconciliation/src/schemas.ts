@@ -13,9 +13,11 @@ export const Uuid = Type.String({
 })
 /** Text that PostgreSQL can take: anything but NUL. */
 export const Text = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' })
+/** A consumer in a path, where Fastify takes so many characters; the inbox allows no longer group. */
+export const ConsumerInPath = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000]*$' })
 export const Note = Type.String({ minLength: 1, maxLength: 2000, pattern: '^[^\\u0000]*$' })
-/** A moment in a query or body. */
-export const When = Type.String({ format: 'date-time' })
+/** A moment in a query or body. A leap second is a date-time of RFC 3339, and none of JavaScript's. */
+export const When = Type.String({ format: 'date-time', pattern: '^.{17}[0-5]' })
 export const Limit = Type.Integer({ minimum: 1, maximum: 200 })
 /** Positive bigint as text. */
 export const Serial = Type.String({ pattern: '^[0-9]{1,18}$' })

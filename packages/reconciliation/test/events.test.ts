@@ -48,6 +48,8 @@ t.test('what is not asked rightly is refused', async t => {
     'stauts=PARKED',
     'since=yesterday',
     'since=2026-13-01T00:00:00Z',
+    'since=2016-12-31T23:59:60Z',
+    'until=2016-12-31t23:59:60.5%2B00:00',
     'key=',
     'search=a%00b'
   ])

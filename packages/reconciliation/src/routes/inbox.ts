@@ -15,6 +15,7 @@ import { inboxFilterOf, pageOf } from '../filters.ts'
 import { actorOf } from '../guard.ts'
 import {
   AuditRow,
+  ConsumerInPath,
   DeliveryRow,
   Done,
   EventRow,
@@ -27,7 +28,7 @@ import {
   Uuid
 } from '../schemas.ts'
 
-const ByConsumer = Type.Object({ consumer: Text, id: Uuid })
+const ByConsumer = Type.Object({ consumer: ConsumerInPath, id: Uuid })
 
 const Query = Type.Object(
   {
