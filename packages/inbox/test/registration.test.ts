@@ -38,7 +38,8 @@ t.test('options are checked, with a suggestion', async t => {
   )
   await build(t, app => {
     t.throws(() => app.onEvent(Task, { timeoutms: 1 } as object, () => {}), { message: /did you mean "timeoutMs"/ })
-    t.throws(() => app.onEvent(Task, { group: 'a b' }, () => {}), { code: 'SF_INBOX_GROUP_INVALID' })
+    for (const group of ['a b', 'g'.repeat(101)])
+      t.throws(() => app.onEvent(Task, { group }, () => {}), { code: 'SF_INBOX_GROUP_INVALID' })
   })
 })
 
