@@ -1,8 +1,9 @@
 import { defineEvent } from '@steadfast/events'
 import { Type } from 'typebox'
 import { SleeperParameters } from './products.ts'
+import { Uuid } from './uuid.ts'
 
-const orderId = Type.String({ format: 'uuid' })
+const orderId = Uuid
 
 /**
  * market asks deploy for a product. Product and plan are plain texts on purpose: one that deploy does not know is
@@ -29,7 +30,7 @@ export const DeploymentSucceeded = defineEvent({
   answers: DeploymentRequested,
   data: Type.Object({
     orderId,
-    deploymentId: Type.String({ format: 'uuid' }),
+    deploymentId: Uuid,
     access: Type.Optional(
       Type.Object({ host: Type.String(), port: Type.Integer(), database: Type.String(), role: Type.String() })
     )
@@ -42,5 +43,5 @@ export const DeploymentFailed = defineEvent({
   topic: 'deploy.results',
   key: data => data.orderId,
   answers: DeploymentRequested,
-  data: Type.Object({ orderId, deploymentId: Type.String({ format: 'uuid' }), reason: Type.String() })
+  data: Type.Object({ orderId, deploymentId: Uuid, reason: Type.String() })
 })

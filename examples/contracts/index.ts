@@ -8,3 +8,4 @@ export {
   ProductSchema,
   SleeperParameters
 } from './products.ts'
+export { Uuid } from './uuid.ts'

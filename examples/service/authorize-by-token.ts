@@ -3,7 +3,12 @@ import type { Authorizer } from '@steadfast/reconciliation'
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
-const Unauthenticated = () => Object.assign(new Error('A bearer token is needed'), { statusCode: 401 })
+const Unauthenticated = () =>
+  Object.assign(new Error('A bearer token is needed'), {
+    code: 'SERVICE_UNAUTHENTICATED',
+    statusCode: 401,
+    headers: { 'www-authenticate': 'Bearer' }
+  })
 
 /**
  * Opens the reconciliation routes to whoever has the operator's token, and to a peer with its own token as far as

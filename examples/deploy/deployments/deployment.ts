@@ -1,12 +1,12 @@
-import { DeploymentSucceeded } from '@steadfast-examples/contracts'
+import { DeploymentSucceeded, Uuid } from '@steadfast-examples/contracts'
 import { type Static, Type } from 'typebox'
 
 const { access } = DeploymentSucceeded.data.properties
 
 /** A deployment as the routes show it. */
 export const Deployment = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  orderId: Type.String({ format: 'uuid' }),
+  id: Uuid,
+  orderId: Uuid,
   product: Type.String(),
   plan: Type.String(),
   parameters: Type.Record(Type.String(), Type.Unknown()),

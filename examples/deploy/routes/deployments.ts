@@ -1,5 +1,6 @@
 import { createError } from '@fastify/error'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Uuid } from '@steadfast-examples/contracts'
 import { Type } from 'typebox'
 import { Deployment } from '../deployments/deployment.ts'
 import { getDeployment } from '../deployments/get-deployment.ts'
@@ -7,13 +8,12 @@ import { listDeployments } from '../deployments/list-deployments.ts'
 
 const UnknownDeployment = createError('DEPLOY_DEPLOYMENT_UNKNOWN', 'There is no deployment %s', 404)
 
-const id = Type.String({ format: 'uuid' })
 const Page = Type.Object({
   deployments: Type.Array(Deployment),
   next: Type.Optional(Type.String({ description: 'Pass as `before` for the next page; absent on the last' }))
 })
 const PageQuery = Type.Object({
-  before: Type.Optional(id),
+  before: Type.Optional(Uuid),
   status: Type.Optional(Deployment.properties.status),
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
 })
@@ -23,7 +23,7 @@ export const deployments: FastifyPluginAsyncTypebox = async app => {
 
   app.get(
     '/deployments/:id',
-    { schema: { tags, params: Type.Object({ id }), response: { 200: Deployment } } },
+    { schema: { tags, params: Type.Object({ id: Uuid }), response: { 200: Deployment } } },
     async request => {
       const deployment = await getDeployment(app.pg, request.params.id)
       if (deployment === undefined) throw new UnknownDeployment(request.params.id)

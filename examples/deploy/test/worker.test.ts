@@ -106,6 +106,8 @@ t.test('thousands sleep at once without a timer each, and wake in batches', asyn
   t.equal(await count(database, `from steadfast.event where type = '${DeploymentFailed.type}'`), failed)
   const page = (await app.inject('/deployments?status=FAILED&limit=2')).json()
   const next = (await app.inject(`/deployments?status=FAILED&limit=2&before=${page.next}`)).json()
+  const urn = await app.inject(`/deployments?before=urn:uuid:${page.next}`)
+  t.equal(urn.json().code, 'FST_ERR_VALIDATION', 'PostgreSQL takes no URN')
   t.ok(page.deployments[1].id > next.deployments[0].id, 'page after page')
 })
 

@@ -1,13 +1,16 @@
-import { DeploymentSucceeded, SleeperParameters } from '@steadfast-examples/contracts'
+import { DeploymentSucceeded, SleeperParameters, Uuid } from '@steadfast-examples/contracts'
 import { type Static, Type } from 'typebox'
 
 const { access } = DeploymentSucceeded.data.properties
 
+/** Text that PostgreSQL can take: anything but NUL. */
+const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000]*$' })
+
 /** What a customer may ask for. */
 export const NewOrder = Type.Object(
   {
-    product: Type.String({ minLength: 1, maxLength: 100 }),
-    plan: Type.String({ minLength: 1, maxLength: 100 }),
+    product: Name,
+    plan: Name,
     parameters: Type.Optional(SleeperParameters)
   },
   { additionalProperties: false }
@@ -16,7 +19,7 @@ export type NewOrder = Static<typeof NewOrder>
 
 /** An order as customers see it. */
 export const Order = Type.Object({
-  id: Type.String({ format: 'uuid' }),
+  id: Uuid,
   number: Type.String({ description: 'Counts up; decimal digits' }),
   product: Type.String(),
   plan: Type.String(),

@@ -1,6 +1,6 @@
 import { createError } from '@fastify/error'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { DeploymentRequested, PRODUCTS } from '@steadfast-examples/contracts'
+import { DeploymentRequested, PRODUCTS, Uuid } from '@steadfast-examples/contracts'
 import { Type } from 'typebox'
 import { getOrder } from '../orders/get-order.ts'
 import { insertOrder } from '../orders/insert-order.ts'
@@ -19,7 +19,7 @@ const PageQuery = Type.Object({
   status: Type.Optional(Order.properties.status),
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
 })
-const ById = Type.Object({ id: Type.String({ format: 'uuid' }) })
+const ById = Type.Object({ id: Uuid })
 const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({ description: 'The same key is the same order, however often it is sent' })

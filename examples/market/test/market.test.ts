@@ -31,12 +31,14 @@ t.test('what nobody sells, and what nobody understands, is refused and not store
     { product: 'sleeper' },
     { ...SLEEPER, parameters: { durationM: 10 } },
     { ...SLEEPER, parameters: { failureRate: 2 } },
-    { ...SLEEPER, colour: 'red' }
+    { ...SLEEPER, colour: 'red' },
+    { ...SLEEPER, plan: 'a\u0000b' }
   ]
   for (const body of bodies)
     t.equal((await app.inject({ method: 'POST', url: '/orders', body })).statusCode, 400, JSON.stringify(body))
   t.equal((await database.pool.query('select from orders')).rowCount, 0)
   t.equal((await app.inject(`/orders/${randomUUID()}`)).json().code, 'MARKET_ORDER_UNKNOWN')
+  t.equal((await app.inject(`/orders/urn:uuid:${randomUUID()}`)).json().code, 'FST_ERR_VALIDATION')
 })
 
 t.test('the answer completes the order and confirms its request, in one transaction', async t => {
@@ -89,6 +91,10 @@ t.test('reconciliation is open to the operator, to a peer for its questions, and
     (await app.inject({ url: `/reconciliation${url}`, headers: token ? { authorization: `Bearer ${token}` } : {} }))
       .statusCode
   t.equal(await status('/events?status=PARKED'), 401)
+  t.match(await app.inject('/reconciliation/counts'), {
+    headers: { 'www-authenticate': 'Bearer' },
+    body: /SERVICE_UNAUTHENTICATED/
+  })
   t.equal(await status('/events?status=PARKED', 'a guess'), 401)
   t.equal(await status('/events?status=PARKED', PEER), 403)
   t.equal(await status('/events?status=PARKED', OPERATOR), 200)
