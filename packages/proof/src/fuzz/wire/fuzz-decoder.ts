@@ -1,0 +1,161 @@
+import { type Delivery, decodeEnvelope, type EventEnvelope, encodeEvent } from '@steadfast/events'
+import fc from 'fast-check'
+import Fastify from 'fastify'
+import type { KafkaMessage } from 'kafkajs'
+import { decodeData, decodeDelivery, jsonParser } from '../../../../inbox/src/decode-delivery.ts'
+import { createAssignment } from '../../../../transport-kafka/src/assignment.ts'
+import { decodeHeaders, encodeHeaders } from '../../../../transport-postgres/src/headers.ts'
+import { startWatch } from '../watch.ts'
+import { CONTRACTS, TOPIC } from './contracts.ts'
+import { describeRecord, giants, type WireRecord, wireRecord } from './records.ts'
+
+const SLOW_MS = 10_000
+
+class Broken extends Error {}
+
+function hold(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Broken(what)
+}
+
+/** As kafkajs reads a record: a name that comes twice, or that Object.prototype has, makes an array. */
+function kafkaMessage({ key, headers, value }: WireRecord): KafkaMessage {
+  const read: Record<string, unknown> = {}
+  for (const [name, part] of headers) {
+    const before = read[name]
+    const after = before === undefined ? part : Array.isArray(before) ? [...before, part] : [before, part]
+    Object.defineProperty(read, name, { value: after, enumerable: true, configurable: true, writable: true })
+  }
+  return { key, value, headers: read, offset: '7', timestamp: '0', attributes: 0, size: 0 } as unknown as KafkaMessage
+}
+
+function deliveryOf(record: WireRecord): Delivery {
+  const assignment = createAssignment({ [TOPIC]: [0] }, () => {})
+  return assignment.handOut(TOPIC, 0, kafkaMessage(record), 8n)
+}
+
+/** What the log on PostgreSQL keeps of headers is what it was given. */
+function checkStoredHeaders(headers: Record<string, Buffer>): void {
+  const back = decodeHeaders(encodeHeaders(headers))
+  hold(Object.keys(back).length === Object.keys(headers).length, 'transport-postgres loses a header')
+  for (const [name, value] of Object.entries(headers)) {
+    const same = Object.hasOwn(back, name) && back[name]?.equals(value)
+    hold(same === true, `transport-postgres changes the header ${JSON.stringify(name)}`)
+  }
+}
+
+/** The attributes that an encoder writes from a row; the others are the sender's. */
+const lasting = ({ time: _, sequence: __, key: ___, ...rest }: EventEnvelope) =>
+  JSON.stringify(rest, Object.keys(rest).sort())
+
+/** An event that was read is written as it was read: the attributes, and the data byte by byte. */
+function checkRoundTrip(envelope: EventEnvelope, key: string, raw: Buffer): void {
+  const { headers, value } = encodeEvent({
+    id: envelope.id,
+    seq: '1',
+    source: envelope.source,
+    type: envelope.type,
+    topic: TOPIC,
+    key,
+    dataVersion: envelope.dataVersion ?? null,
+    payload: raw.toString('utf8'),
+    headers: envelope.headers,
+    replyTo: envelope.replyTo ?? null,
+    causationId: envelope.causationId ?? null,
+    correlationId: envelope.correlationId ?? null,
+    createdAt: new Date(0),
+    count: envelope.attempt - 1,
+    replay: envelope.replay
+  })
+  hold(value.equals(raw), 'the encoder writes other data than were read')
+  const again = decodeEnvelope({ headers, key })
+  hold(lasting(again) === lasting(envelope), `read again it is ${lasting(again)}, not ${lasting(envelope)}`)
+  hold(JSON.stringify(again.headers) === JSON.stringify(envelope.headers), 'read again it has other headers')
+}
+
+function checkRow(row: ReturnType<typeof decodeDelivery>['row']): void {
+  hold(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(row.eventId), `${row.eventId} is no UUID`)
+  const { attempt } = row.envelope
+  hold(Number.isSafeInteger(attempt) && attempt >= 1, `attempt is ${attempt}`)
+  hold(row.key !== '' && Buffer.byteLength(row.key) <= 1000, 'the key does not fit an index')
+  // Neither can stand in a text of PostgreSQL.
+  const stored = JSON.stringify(row)
+  hold(!stored.includes('\\u0000') && !/\\ud[89a-f]/.test(stored.replaceAll('\\\\', '')), 'the row cannot be stored')
+}
+
+const codeOf = (error: unknown) => String((error as { code?: unknown }).code)
+
+function refusedBy(error: unknown): 'refused' {
+  hold(/^SF_/.test(codeOf(error)), `thrown without a code of its own: ${(error as Error)?.stack ?? error}`)
+  return 'refused'
+}
+
+/** Reads a record as the inbox does. @throws Broken */
+function readRecord(record: WireRecord, parse: (text: string) => unknown): 'event' | 'refused' {
+  const delivery = deliveryOf(record)
+  const names = new Set(record.headers.map(([name]) => name))
+  hold(Object.keys(delivery.headers).length === names.size, 'transport-kafka loses a header')
+  checkStoredHeaders(delivery.headers)
+  const { row, refusal } = decodeDelivery('fuzz', delivery)
+  checkRow(row)
+  if (refusal !== undefined) return refusedBy(refusal)
+  let data: unknown
+  try {
+    data = decodeData(parse, delivery.raw)
+  } catch (error) {
+    return refusedBy(error)
+  }
+  checkRoundTrip(row.envelope, row.key, delivery.raw)
+  const wrong = CONTRACTS.get(row.type)?.refusal(data)
+  hold(wrong === undefined || (typeof wrong === 'string' && wrong !== ''), 'a contract refuses without a word')
+  return wrong === undefined ? 'event' : 'refused'
+}
+
+/** Feeds the decoder, without a server or a database around it. */
+export async function fuzzDecoder(options: {
+  seed: number
+  count: number
+  log(line: string): void
+}): Promise<string[]> {
+  const { seed, count, log } = options
+  const begun = performance.now()
+  const watch = startWatch()
+  const fastify = Fastify()
+  const parse = jsonParser(fastify)
+  const tally = { event: 0, refused: 0 }
+  const violations: string[] = []
+
+  function check(record: WireRecord): void {
+    const from = performance.now()
+    tally[readRecord(record, parse)]++
+    const took = performance.now() - from
+    hold(took < SLOW_MS, `it took ${Math.round(took)} ms`)
+    const [trouble] = watch.take()
+    hold(trouble === undefined, trouble ?? '')
+  }
+
+  const { failed, counterexample, counterexamplePath, errorInstance } = fc.check(fc.property(wireRecord, check), {
+    seed,
+    numRuns: count
+  })
+  if (failed) {
+    const fed = counterexample ? describeRecord(counterexample[0]) : ''
+    violations.push(
+      `decoder: ${story(errorInstance)}\n  fed: ${fed}\n  again: seed ${seed}, path ${counterexamplePath}`
+    )
+  }
+  for (const [what, record] of giants(10_000_000)) {
+    try {
+      check(record)
+    } catch (error) {
+      violations.push(`decoder: ${story(error)}\n  fed: ${what}: ${describeRecord(record)}`)
+    }
+  }
+  await fastify.close()
+  violations.push(...watch.take())
+  watch.end()
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  log(`decoder: ${tally.event} events and ${tally.refused} refusals of ${count} records, ${seconds} s`)
+  return violations
+}
+
+const story = (error: unknown) => (error instanceof Broken ? error.message : ((error as Error)?.stack ?? String(error)))
