@@ -91,8 +91,14 @@ function describeFaults({ entries }: Journal): string {
 
 const SECONDS = { ci: 60, full: 600 }
 
-/** The running system under attack. */
+/** The running system under attack for as long as the profile says. */
 export const chaos: Part = {
   name: 'chaos',
   run: options => runChaos({ ...options, seconds: SECONDS[options.profile] })
 }
+
+/** The same for so many seconds, with so many requests in each. */
+export const chaosOf = (seconds: number, rate: number): Part => ({
+  name: 'chaos',
+  run: options => runChaos({ ...options, seconds, rate })
+})

@@ -78,6 +78,13 @@ async function joinGroup({ kafka: { direct } }: Cluster, group: 'market' | 'depl
   }
 }
 
+/** A group whose deletion was not acknowledged may be gone all the same. */
+function unlessGone(error: Error & { groups?: { errorCode?: number }[] }): void {
+  const GROUP_ID_NOT_FOUND = 69
+  if (error.groups?.every(({ errorCode }) => errorCode === GROUP_ID_NOT_FOUND)) return
+  throw error
+}
+
 /** The group is forgotten while its members are away: the whole topics come again. */
 async function resetOffsets({ kafka, processes }: Cluster, group: 'market' | 'deploy'): Promise<void> {
   const members = processes.filter(p => p.service === group)
@@ -85,7 +92,7 @@ async function resetOffsets({ kafka, processes }: Cluster, group: 'market' | 'de
   const admin = kafkaOf(kafka.direct).admin()
   try {
     await admin.connect()
-    await insist(() => admin.deleteGroups([group]))
+    await insist(() => admin.deleteGroups([group]).catch(unlessGone))
   } finally {
     await admin.disconnect().catch(() => {})
     for (const member of members) member.start()

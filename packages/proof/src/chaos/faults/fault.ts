@@ -31,10 +31,17 @@ export const serviceOf = (random: Random) => random.pick(['market', 'deploy'] as
 
 /** Tries until the server takes it: another fault may have it down. */
 export async function insist(work: () => Promise<unknown>): Promise<void> {
-  const done = () =>
-    work().then(
-      () => true,
-      () => false
-    )
-  await until(done, { timeoutMs: 60_000, intervalMs: 200, what: 'a fault to be taken back' })
+  let reason: unknown
+  const done = async () => {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      reason = error
+      return false
+    }
+  }
+  await until(done, { timeoutMs: 60_000, intervalMs: 200 }).catch(() => {
+    throw reason ?? new Error('no answer for 60 s')
+  })
 }
