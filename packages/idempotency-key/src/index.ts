@@ -1,12 +1,12 @@
 import { parseOptions } from '@steadfast/events'
 import type { Answer } from '@steadfast/outbox'
 import { beginIdempotent, checkIdentifier, sqlStateOf, storeAnswer, storeOn } from '@steadfast/store'
-import type { FastifyInstance, FastifyRequest, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
+import type { FastifyInstance, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { Type } from 'typebox'
 import { keepAnswer, replayAnswer } from './answer.ts'
 import { KeyInProgress, KeyMissing, KeyReused, NeedsTransaction } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema } from './options.ts'
 import { readKey } from './read-key.ts'
 
 declare module 'fastify' {
@@ -25,35 +25,8 @@ export interface IdempotencyKeyRouteOptions {
   required?: boolean
 }
 
-/** Options of the plugin. */
-export interface IdempotencyKeyOptions {
-  /**
-   * Whose keys they are, e.g. the account of the caller. Default: one space for all callers, where a caller who guesses
-   * another's key, and its request, is given that answer.
-   */
-  principal?: (request: FastifyRequest) => string
-  /** For how many ms a key and its answer are kept. Default 24 hours. */
-  ttlMs?: number
-  /** How many ms a request waits for the first one with its key before it is answered 409. Default 1000. */
-  waitMs?: number
-  /** Headers kept with the answer. Default: content-type, content-location, etag, last-modified, link and location. */
-  headers?: readonly string[]
-  /** PostgreSQL schema of Steadfast's tables. Default: the outbox's. */
-  schema?: string
-}
-
-const Options = Type.Object({
-  principal: Type.Optional(Type.Unsafe<NonNullable<IdempotencyKeyOptions['principal']>>({})),
-  ttlMs: Type.Integer({ minimum: 1, default: 24 * 60 * 60 * 1000 }),
-  waitMs: Type.Integer({ minimum: 1, default: 1000 }),
-  headers: Type.Array(Type.String(), {
-    default: ['content-type', 'content-location', 'etag', 'last-modified', 'link', 'location']
-  }),
-  schema: Type.Optional(Type.String())
-})
-
 async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
-  const options = parseOptions('@steadfast/idempotency-key', Options, given)
+  const options = parseOptions('@steadfast/idempotency-key', IdempotencyKeyOptionsSchema, given)
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
   const names = options.headers.map(name => name.toLowerCase())
   const { ttlMs, waitMs, principal = () => '' } = options
@@ -103,6 +76,7 @@ function addPreHandler(route: RouteOptions, hook: preHandlerAsyncHookHandler): v
 }
 
 export * as errors from './errors.ts'
+export type { IdempotencyKeyOptions } from './options.ts'
 
 export const steadfastIdempotencyKey = fp(idempotencyKey, {
   fastify: '5.x',

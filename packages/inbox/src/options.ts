@@ -4,7 +4,8 @@ import { InvalidGroup } from './errors.ts'
 
 const ms = (what: string, fallback: number) => Type.Integer({ minimum: 0, default: fallback, description: what })
 
-const RetrySchema = Type.Object({
+/** What {@link RetryOptions} are checked by. */
+export const RetrySchema = Type.Object({
   quickRetries: Type.Integer({ minimum: 0, default: 3 }),
   quickRetryDelayMs: ms('before the first quick retry; doubles', 100),
   delaysMs: Type.Array(Type.Integer({ minimum: 0 }), { default: [5_000, 30_000, 120_000, 600_000, 3_600_000] })
@@ -28,7 +29,8 @@ const HandlerSchema = Type.Object({
   lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 }))
 })
 
-const InboxSchema = Type.Object({
+/** What {@link InboxOptions} are checked by, `retry` apart. */
+export const InboxSchema = Type.Object({
   group: Type.Optional(Type.String()),
   schema: Type.Optional(Type.String()),
   maxInFlight: Type.Integer({ minimum: 1, default: 100 }),

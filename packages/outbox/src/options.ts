@@ -33,7 +33,8 @@ export interface OutboxOptions {
 
 const positive = (fallback: number) => Type.Integer({ minimum: 1, default: fallback })
 
-const Options = Type.Object({
+/** What {@link OutboxOptions} are checked by. */
+export const OutboxOptionsSchema = Type.Object({
   source: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' }),
   contracts: Type.Unsafe<readonly AnyContract[]>(Type.Array(Type.Unknown(), { default: [] })),
   schema: Type.String({ default: DEFAULT_SCHEMA }),
@@ -53,6 +54,6 @@ export type Settings = Required<OutboxOptions>
 
 /** @throws SF_OPTIONS_INVALID */
 export function readOptions(given: OutboxOptions): Settings {
-  const options = parseOptions('@steadfast/outbox', Options, given)
+  const options = parseOptions('@steadfast/outbox', OutboxOptionsSchema, given)
   return { ...options, replyTo: options.replyTo ?? `${options.source}.signals` }
 }

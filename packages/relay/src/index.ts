@@ -5,14 +5,15 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import cron from 'node-cron'
 import type { Client, ClientConfig, Pool } from 'pg'
-import { Type } from 'typebox'
 import { createAnnouncer } from './announce.ts'
 import { boundedQueries } from './bounded-queries.ts'
 import { createRelay, type Relay } from './create-relay.ts'
 import { ScheduleInvalid } from './errors.ts'
+import { type RelayOptions, RelayOptionsSchema } from './options.ts'
 
 export type { Relay, Tally } from './create-relay.ts'
 export * as errors from './errors.ts'
+export type { RelayOptions } from './options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,58 +21,8 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the relay. All durations in ms. */
-export interface RelayOptions {
-  /** Events in one batch. Default 1000. */
-  batchSize?: number
-  /** Payload bytes in one batch; an event larger than this goes alone. Default 8 MiB. */
-  maxBatchBytes?: number
-  /** Between two looks of an idle relay that nobody wakes. Default 200. */
-  pollIntervalMs?: number
-  /** Cron expression (node-cron, to the second) of the polling floor; `false`: only `tick()` works. Default every second. */
-  schedule?: string | false
-  /** Between two signs of life. Default 1000. */
-  beatIntervalMs?: number
-  /** After so long without one, others take a relay's lanes. Default 5000. */
-  deadAfterMs?: number
-  /** The longest send. Default 30,000. */
-  sendTimeoutMs?: number
-  /** The longest wait for an answer of the database, or for a connection of the pool. Default 15,000. */
-  queryTimeoutMs?: number
-  /** How long closing waits for the send under way. Default 10,000. */
-  closeDeadlineMs?: number
-  /**
-   * `true`: after commits in this process, relays of other processes are woken by NOTIFY, and this one listens, on a
-   * connection of its own. Behind a pooler in transaction mode give the server's own address. Default false.
-   */
-  notify?: boolean | { connectionString: string }
-  /** Between two questions whether the listening connection still answers. Default 5000. */
-  notifyHeartbeatMs?: number
-  /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
-  schema?: string
-  /** Where connections come from. Default `fastify.pg.pool`, of which it takes two at most and never the last. */
-  pool?: Pool
-}
-
-const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
-const Options = Type.Object({
-  batchSize: Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 }),
-  maxBatchBytes: Type.Integer({ minimum: 1, default: 8 * 1024 * 1024 }),
-  pollIntervalMs: ms(200),
-  schedule: Type.Unsafe<string | false>({ anyOf: [{ type: 'string' }, { const: false }], default: '* * * * * *' }),
-  beatIntervalMs: ms(1000),
-  deadAfterMs: ms(5000),
-  sendTimeoutMs: ms(30_000),
-  queryTimeoutMs: ms(15_000),
-  closeDeadlineMs: ms(10_000),
-  notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
-  notifyHeartbeatMs: ms(5000),
-  schema: Type.Optional(Type.String()),
-  pool: Type.Optional(Type.Unsafe<Pool>({}))
-})
-
 async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promise<void> {
-  const options = parseOptions('@steadfast/relay', Options, given)
+  const options = parseOptions('@steadfast/relay', RelayOptionsSchema, given)
   if (options.schedule !== false && !cron.validate(options.schedule)) throw new ScheduleInvalid(options.schedule)
   const { transport, outbox } = fastify as unknown as {
     transport: Transport

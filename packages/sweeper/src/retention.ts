@@ -20,7 +20,8 @@ export interface Retention {
 
 const DAY = 86_400_000
 const days = (n: number) => Type.Number({ minimum: 0, default: n * DAY })
-const Schema = Type.Object({
+/** What {@link Retention} is checked by. */
+export const RetentionSchema = Type.Object({
   eventsMs: days(14),
   answersMs: days(14),
   inboxMs: days(14),
@@ -35,7 +36,7 @@ const Schema = Type.Object({
  * @throws SF_OPTIONS_INVALID, SF_SWEEPER_RETENTION_INVALID
  */
 export function checkRetention(given: Partial<Retention>): Retention {
-  const retention = parseOptions('@steadfast/sweeper retention', Schema, given)
+  const retention = parseOptions('@steadfast/sweeper retention', RetentionSchema, given)
   const { answersMs, inboxMs, topicRetentionMs, replayWindowMs } = retention
   if (inboxMs < topicRetentionMs + replayWindowMs)
     throw new RetentionInvalid(

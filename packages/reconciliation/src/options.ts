@@ -1,0 +1,64 @@
+import { InvalidOptions, parseOptions } from '@steadfast/events'
+import { type Static, Type } from 'typebox'
+import type { Peer } from './ask-peer.ts'
+import type { Authorizer } from './guard.ts'
+
+export const OWNER = '@steadfast/reconciliation'
+
+/** Options of reconciliation. Durations in ms. The prefix of the routes is Fastify's own `prefix`. */
+export interface ReconciliationOptions {
+  /** Who may do what. Without it every route answers 403. */
+  authorize?: Authorizer
+  /** This service's source. Default: the outbox's. */
+  source?: string
+  /** The consumer whose inbox is meant where a request names none. Default: the source. */
+  consumer?: string
+  /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
+  schema?: string
+  /** Services whose reconciliation routes this one may ask, by their source. */
+  peers?: Record<string, Peer>
+  /** The longest question to a peer. Default 5000. */
+  peerTimeoutMs?: number
+  /** For so long after a deadline `compare` leaves an event to the sweeper. Default 10,000. */
+  settleMs?: number
+  /** The most that one bulk request does. Default 1000. */
+  bulkLimit?: number
+  /** The longest question to the database. Default 15,000. */
+  statementTimeoutMs?: number
+}
+
+const ms = (fallback: number, minimum = 1) => Type.Integer({ minimum, maximum: 2 ** 31 - 1, default: fallback })
+/** What {@link ReconciliationOptions} are checked by. */
+export const ReconciliationOptionsSchema = Type.Object({
+  authorize: Type.Optional(Type.Unsafe<Authorizer>({})),
+  source: Type.Optional(Type.String({ minLength: 1 })),
+  consumer: Type.Optional(Type.String({ minLength: 1 })),
+  schema: Type.Optional(Type.String()),
+  peers: Type.Record(Type.String(), Type.Unsafe<Peer>({}), { default: {} }),
+  peerTimeoutMs: ms(5000),
+  settleMs: ms(10_000, 0),
+  bulkLimit: Type.Integer({ minimum: 1, maximum: 100_000, default: 1000 }),
+  statementTimeoutMs: ms(15_000)
+})
+
+/** @throws SF_OPTIONS_INVALID */
+export function readOptions(given: ReconciliationOptions): Static<typeof ReconciliationOptionsSchema> {
+  // Fastify hands its own options of register on to the plugin.
+  const { prefix: _, logLevel: __, logSerializers: ___, ...own } = given as Record<string, unknown>
+  const options = parseOptions(OWNER, ReconciliationOptionsSchema, own)
+  const { authorize, peers } = options
+  if (authorize !== undefined && typeof authorize !== 'function')
+    throw new InvalidOptions(OWNER, 'option "authorize" must be a function')
+  checkPeers(peers)
+  return options
+}
+
+function checkPeers(peers: Record<string, Peer>): void {
+  for (const [name, peer] of Object.entries(peers)) {
+    const { url, headers } = peer ?? {}
+    if (typeof url !== 'string' || !/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      throw new InvalidOptions(OWNER, `option "peers.${name}.url" must be an http or https URL`)
+    if (headers !== undefined && typeof headers !== 'function')
+      throw new InvalidOptions(OWNER, `option "peers.${name}.headers" must be a function`)
+  }
+}
