@@ -1,5 +1,5 @@
 import type {} from '@fastify/postgres'
-import { requireSchema } from '@steadfast/store'
+import { guardPool, requireSchema } from '@steadfast/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
@@ -58,6 +58,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
     return this.request.tx.sendEvent(contract, data, sendOptions)
   })
   fastify.addHook('onRoute', addTransactionHooks)
+  guardPool(pool)
   // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
   pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
   fastify.addHook('onReady', () => requireSchema(pool, options.schema))

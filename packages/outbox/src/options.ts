@@ -1,4 +1,4 @@
-import { EVENT_DEFAULTS, parseOptions } from '@steadfast/events'
+import { EVENT_DEFAULTS, instanceOption, parseOptions } from '@steadfast/events'
 import { DEFAULT_SCHEMA } from '@steadfast/store'
 import { Type } from 'typebox'
 import type { AnyContract } from './request-transaction.ts'
@@ -31,21 +31,26 @@ export interface OutboxOptions {
   connectTimeoutMs?: number
 }
 
-const positive = (fallback: number) => Type.Integer({ minimum: 1, default: fallback })
+const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
+const contract = instanceOption<AnyContract>('a contract made by defineEvent', ['refusal'])
 
 /** What {@link OutboxOptions} are checked by. */
 export const OutboxOptionsSchema = Type.Object({
   source: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' }),
-  contracts: Type.Unsafe<readonly AnyContract[]>(Type.Array(Type.Unknown(), { default: [] })),
+  contracts: Type.Unsafe<readonly AnyContract[]>(Type.Array(contract, { default: [] })),
   schema: Type.String({ default: DEFAULT_SCHEMA }),
   replyTo: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' })),
   maxPayloadBytes: positive(EVENT_DEFAULTS.maxPayloadBytes),
   confirmWithinMs: positive(EVENT_DEFAULTS.confirmWithinMs),
-  resendBackoff: Type.Number({ minimum: 1, default: EVENT_DEFAULTS.resendBackoff }),
+  resendBackoff: Type.Number({ minimum: 1, maximum: 1000, default: EVENT_DEFAULTS.resendBackoff }),
   maxSends: positive(EVENT_DEFAULTS.maxSends),
-  giveUpAfterMs: positive(EVENT_DEFAULTS.giveUpAfterMs),
+  giveUpAfterMs: Type.Integer({
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: EVENT_DEFAULTS.giveUpAfterMs
+  }),
   idleInTransactionTimeoutMs: positive(60_000),
-  statementTimeoutMs: Type.Integer({ minimum: 0, default: 30_000 }),
+  statementTimeoutMs: Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: 30_000 }),
   connectTimeoutMs: positive(10_000)
 })
 

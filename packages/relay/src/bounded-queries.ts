@@ -1,4 +1,4 @@
-import type { Queryable } from '@steadfast/store'
+import { guardPool, type Queryable } from '@steadfast/store'
 import type { Pool, PoolClient } from 'pg'
 import { DatabaseSilent } from './errors.ts'
 
@@ -7,6 +7,7 @@ import { DatabaseSilent } from './errors.ts'
  * back to the pool after an error: after a failover it may be a read-only one.
  */
 export function boundedQueries(pool: Pool, { clients, timeoutMs }: { clients: number; timeoutMs: number }): Queryable {
+  guardPool(pool)
   let free = clients
   const waiting: (() => void)[] = []
 
@@ -16,7 +17,7 @@ export function boundedQueries(pool: Pool, { clients, timeoutMs }: { clients: nu
     const query = { text, values: values ?? [], query_timeout: timeoutMs }
     try {
       const result = await client.query(query)
-      client.off('error', ignore).release()
+      client.release()
       return result
     } catch (error) {
       client.release(true)
@@ -53,12 +54,8 @@ async function connect(pool: Pool, timeoutMs: number): Promise<PoolClient> {
     }, timeoutMs)
   })
   try {
-    const client = await Promise.race([connecting, late])
-    return client.on('error', ignore)
+    return await Promise.race([connecting, late])
   } finally {
     clearTimeout(timer)
   }
 }
-
-// The statement that is under way rejects too; an 'error' event without a listener would end the process.
-function ignore() {}

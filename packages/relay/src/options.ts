@@ -1,3 +1,4 @@
+import { instanceOption } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 
@@ -49,5 +50,5 @@ export const RelayOptionsSchema = Type.Object({
   notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
   notifyHeartbeatMs: ms(5000),
   schema: Type.Optional(Type.String()),
-  pool: Type.Optional(Type.Unsafe<Pool>({}))
+  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

@@ -12,7 +12,7 @@ export async function extendDeadline(db: Db, { id, from }: { id: string; from: s
   const rows = await db.rows(
     `update ${db.schema}.event e
      set deadline = least(e.give_up_at, greatest(e.deadline, t.now
-           + least(e.confirm_within_ms * power(e.resend_backoff::float8, greatest(e.count - 1, 0)), 2147483648) * interval '1 ms')),
+           + least(e.confirm_within_ms * exp(least(greatest(e.count - 1, 0) * ln(greatest(e.resend_backoff, 1)), 40)), 2147483648) * interval '1 ms')),
        updated_at = clock_timestamp()
      from (select coalesce($3::timestamptz, clock_timestamp()) as now) t
      where e.id = $1 and e.awaits_from = $2 and e.status = 'PUBLISHED' and t.now < e.give_up_at

@@ -26,6 +26,7 @@ export {
   type StoredDelivery
 } from './get-delivery.ts'
 export { getEvent } from './get-event.ts'
+export { guardPool } from './guard-pool.ts'
 export { holdDelivery } from './hold-delivery.ts'
 export { leaveRelay } from './leave-relay.ts'
 export type { QueryConfig, QueryResult, TransactionPool } from './lend-client.ts'

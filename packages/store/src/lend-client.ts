@@ -1,4 +1,5 @@
 import { NoConnection } from './errors.ts'
+import { guardPool } from './guard-pool.ts'
 import { endsConnection, retryLater } from './sql-state.ts'
 
 /** A statement as node-postgres takes it. */
@@ -53,6 +54,7 @@ export async function lendClient(
   pool: TransactionPool,
   { connectTimeoutMs, onError }: { connectTimeoutMs: number; onError?: ((error: Error) => void) | undefined }
 ): Promise<LentClient> {
+  guardPool(pool)
   const client = await connectWithin(pool, connectTimeoutMs)
   let lost: Error | undefined
   let released = false

@@ -1,6 +1,7 @@
 import { migrationChannel } from './channels.ts'
 import { checkIdentifier, DEFAULT_SCHEMA } from './db.ts'
 import { SchemaNewer, SchemaOlder } from './errors.ts'
+import { guardPool } from './guard-pool.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 
 /** A pool that lends one connection at a time; a `pg.Pool` is one. */
@@ -28,6 +29,7 @@ export async function migrate(
   { schema = DEFAULT_SCHEMA }: { schema?: string } = {}
 ): Promise<number[]> {
   checkIdentifier('schema', schema)
+  guardPool(pool)
   const client = await pool.connect()
   let failure: Error | undefined
   try {

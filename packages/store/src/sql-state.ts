@@ -10,6 +10,13 @@ export function sqlStateOf(error: unknown): string | undefined {
   return undefined
 }
 
+// node-postgres gives these no code
+const DRIVER_GAVE_UP = new Set([
+  'Query read timeout',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable'
+])
+
 /**
  * Whether the error says that its connection is of no use any more: by the server's word, by the driver giving up on it,
  * or because it leads to a node that is read-only since a failover (25006).
@@ -18,7 +25,7 @@ export function endsConnection(error: unknown): boolean {
   const state = sqlStateOf(error)
   if (state !== undefined && /^(?:08|57P|25006)/.test(state)) return true
   const { severity, message } = error as { severity?: unknown; message?: unknown }
-  return severity === 'FATAL' || severity === 'PANIC' || message === 'Query read timeout'
+  return severity === 'FATAL' || severity === 'PANIC' || DRIVER_GAVE_UP.has(String(message))
 }
 
 /** Adds what an HTTP client needs to know: Fastify's error handler sends `headers` along. */

@@ -1,3 +1,4 @@
+import { instanceOption } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import type { Retention } from './retention.ts'
@@ -44,5 +45,5 @@ export const SweeperOptionsSchema = Type.Object({
   statementTimeoutMs: positive(10_000),
   closeDeadlineMs: positive(5000),
   schema: Type.Optional(Type.String()),
-  pool: Type.Optional(Type.Unsafe<Pool>({}))
+  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

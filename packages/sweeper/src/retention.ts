@@ -19,7 +19,8 @@ export interface Retention {
 }
 
 const DAY = 86_400_000
-const days = (n: number) => Type.Number({ minimum: 0, default: n * DAY })
+/** The longest time is a century: PostgreSQL knows no dates before 4713 BC. */
+const days = (n: number) => Type.Number({ minimum: 0, maximum: 36_500 * DAY, default: n * DAY })
 /** What {@link Retention} is checked by. */
 export const RetentionSchema = Type.Object({
   eventsMs: days(14),

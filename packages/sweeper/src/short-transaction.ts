@@ -1,4 +1,4 @@
-import { type Db, storeOn } from '@steadfast/store'
+import { type Db, guardPool, storeOn } from '@steadfast/store'
 import type { Pool } from 'pg'
 
 // The client's own bound is later than the server's, so that it only acts when the server is out of reach.
@@ -19,8 +19,8 @@ export async function shortTransaction<T>(
   { lockTimeoutMs, statementTimeoutMs }: Bounds,
   verb: (db: Db) => Promise<T>
 ): Promise<T> {
+  guardPool(pool)
   const client = await pool.connect()
-  client.on('error', ignore)
   // pg bounds the wait for the answer with this member of the query, which its types do not know.
   const query = (text: string, values: unknown[] = []) => {
     const bounded = { text, values, query_timeout: statementTimeoutMs + REACH_MS }
@@ -34,13 +34,10 @@ export async function shortTransaction<T>(
     ])
     const result = await verb(storeOn({ query }, schema))
     await query('commit')
-    client.off('error', ignore).release()
+    client.release()
     return result
   } catch (error) {
     client.release(true)
     throw error
   }
 }
-
-// The statement under way rejects too; an 'error' event without a listener would end the process.
-function ignore() {}
