@@ -1,9 +1,11 @@
+/** `ci`: what fits into a minute or two; `full`: everything. */
+export type Profile = 'ci' | 'full'
+
 /** What every part of the proof is told. */
 export interface PartOptions {
   /** From which everything random follows. */
   seed: number
-  /** `ci`: what fits into a minute or two; `full`: everything. */
-  profile: 'ci' | 'full'
+  profile: Profile
   /** A PostgreSQL server where databases may be made and dropped. */
   postgresUrl: string
   /** Prints a line of progress. */

@@ -96,14 +96,20 @@ t.test('the parts are added up; a violation is counted', async t => {
     name,
     run: async () => ({ figures: { histories: 2 }, violations })
   })
-  const seed = 2 ** 31 + process.pid
+  const [seed, commit] = [2 ** 31 + process.pid, 'test']
   const options = { seed, profile: 'ci', postgresUrl: url, log: () => {} } as const
   const parts = [part('good', []), part('bad', ['it broke'])]
-  const { figures, violations } = await runParts(parts, options, { resume: false })
+  const { figures, violations } = await runParts(parts, options, { resume: false, commit })
   t.match(figures, { seed, histories: 4, crashPoints: 0, violations: 1, mutants: 0, mutantsCaught: 0 })
   t.same(violations, ['it broke'])
   const later = [part('good', ['not run again']), part('bad', [])]
-  t.match((await runParts(later, options, { resume: true })).figures, { histories: 4, violations: 0 })
-  rmSync(join(root, 'packages/proof/node_modules/.cache/proof', `${seed}-ci-good.json`), { force: true })
-  rmSync(join(root, 'packages/proof/node_modules/.cache/proof', `${seed}-ci-bad.json`), { force: true })
+  t.match((await runParts(later, options, { resume: true, commit })).figures, { histories: 4, violations: 0 })
+  const changed = { resume: true, commit: undefined }
+  t.match(
+    (await runParts(later, options, changed)).violations,
+    ['not run again'],
+    'another tree: nothing is taken over'
+  )
+  rmSync(join(root, 'packages/proof/node_modules/.cache/proof', `${commit}-${seed}-ci-good.json`), { force: true })
+  rmSync(join(root, 'packages/proof/node_modules/.cache/proof', `${commit}-${seed}-ci-bad.json`), { force: true })
 })

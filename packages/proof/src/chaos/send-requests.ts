@@ -76,6 +76,9 @@ export interface RequestOptions {
 
 const REQUEST_MS = 4000
 const RETRY_MS = 250
+const LONGEST_RETRY_MS = 5000
+/** So many clients there are: when all of them wait for an answer, nobody wishes anything. */
+const CLIENTS = 200
 /** One client in so many does not repeat a request whose outcome it does not know. */
 const IMPATIENT = 20
 
@@ -102,20 +105,23 @@ const isDefinite = (status: number | 'unknown') =>
 
 async function pursue(options: RequestOptions, wish: Wish, impatient: boolean): Promise<void> {
   options.journal.write({ kind: 'request', tag: wish.tag, action: wish.action, detail: wish.body })
-  while (!options.giveUp.aborted) {
+  // Each waits longer from try to try: clients that do not are a fault of their own, of which no service recovers.
+  for (let retryMs = RETRY_MS; !options.giveUp.aborted; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
     if (isDefinite(await ask(options, wish)) || impatient) return
-    await sleep(RETRY_MS * (1 + Math.random()), undefined, { signal: options.giveUp }).catch(() => {})
+    await sleep(retryMs * (1 + Math.random()), undefined, { signal: options.giveUp }).catch(() => {})
   }
 }
 
-/** Clients who order and write notes at a steady rate, whether or not earlier wishes were answered. */
+/** Clients who order and write notes at a steady rate, while any of them is free. */
 export async function sendRequests(options: RequestOptions): Promise<void> {
   const { random, rate, stop } = options
-  const running: Promise<void>[] = []
+  const running = new Set<Promise<void>>()
   let next = performance.now()
   for (let index = 1; !stop.aborted; index++) {
     const wish = random.next() < 0.5 ? wishOrder(index, random) : wishNote(index, random)
-    running.push(pursue(options, wish, random.between(1, IMPATIENT) === 1))
+    const pursued = pursue(options, wish, random.between(1, IMPATIENT) === 1).finally(() => running.delete(pursued))
+    running.add(pursued)
+    while (running.size >= CLIENTS && !stop.aborted) await Promise.race(running)
     next = Math.max(next + 1000 / rate, performance.now() - 200)
     const wait = next - performance.now()
     if (wait > 1) await sleep(wait, undefined, { signal: stop }).catch(() => {})

@@ -91,8 +91,16 @@ export async function runCrashPoints(options: CrashOptions): Promise<PartResult>
   }
 }
 
+const TIMES = { ci: 1, full: 10 }
+
 /** Processes that die at the worst moments, exactly. */
 export const crashPoints: Part = {
   name: 'crashPoints',
-  run: options => runCrashPoints({ ...options, times: options.profile === 'ci' ? 1 : 10 })
+  run: options => runCrashPoints({ ...options, times: TIMES[options.profile] })
 }
+
+/** The same, so many times each. */
+export const crashesOf = (times: number): Part => ({
+  name: 'crashPoints',
+  run: options => runCrashPoints({ ...options, times })
+})

@@ -28,14 +28,17 @@ export function describeFailure(failure: HistoryFailure): string {
   return `a history of the ${failure.kind} model departs from it:\n  ${failure.message.replaceAll('\n', '\n  ')}\n  after\n${steps}\n  again: ${rerunCommand(failure)}`
 }
 
-/** Random histories of both models. */
-export const histories: Part = {
+/** Random histories of these models; by default as many as the profile says. */
+export const historiesOf = (
+  names: readonly HistoryName[],
+  how: Partial<Omit<HistoriesOptions, 'url' | 'seed'>> = {}
+): Part => ({
   name: 'histories',
   async run({ seed, profile, postgresUrl, log }) {
     const figures = { histories: 0 }
     const violations: string[] = []
-    for (const name of HISTORY_KINDS) {
-      const run = await runKind(name, { url: postgresUrl, count: COUNT[profile], seed })
+    for (const name of names) {
+      const run = await runKind(name, { count: COUNT[profile], ...how, url: postgresUrl, seed })
       log(
         `${run.histories} histories of the ${name} model, ${run.steps} steps, ${(run.durationMs / 1000).toFixed(1)} s`
       )
@@ -44,4 +47,6 @@ export const histories: Part = {
     }
     return { figures, violations }
   }
-}
+})
+
+export const histories = historiesOf(HISTORY_KINDS)

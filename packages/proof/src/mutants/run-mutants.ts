@@ -27,6 +27,7 @@ export interface MutantsOptions {
   baseline?: boolean
 }
 
+const WATCH_PARENT = new URL('./watch-parent.ts', import.meta.url).href
 // A defect may well make a test hang.
 const TIMEOUT_MS = 120_000
 
@@ -111,10 +112,10 @@ async function judge(
 function fails(cwd: string, [script = '', ...args]: string[], postgresUrl: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, TEST_PG_URL: postgresUrl, TEST_NO_KAFKA: '1', CI: '' }
-    const child = spawn(process.execPath, [script, ...args], {
+    const child = spawn(process.execPath, ['--import', WATCH_PARENT, script, ...args], {
       cwd,
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       detached: true
     })
     let tail = ''
