@@ -29,7 +29,8 @@ export async function findOffsets(
   const found: Commit[] = []
   for (const [topic, owned] of assignment.partitions()) {
     const offsets = await admins.use(`offsets of topic ${topic}`, async admin => {
-      if (to instanceof Date) return admin.fetchTopicOffsetsByTimestamp(topic, to.getTime())
+      // To Kafka a time below zero is no time: -1 is the end, and most others are an error.
+      if (to instanceof Date) return admin.fetchTopicOffsetsByTimestamp(topic, Math.max(0, to.getTime()))
       const ends = await admin.fetchTopicOffsets(topic)
       return ends.map(({ partition, low, high }) => ({ partition, offset: to === 'beginning' ? low : high }))
     })

@@ -52,6 +52,9 @@ export async function seekDate(context: Context): Promise<void> {
   await member.subscription.seek(boundary)
   await member.received(7)
   assert.deepEqual(member.texts().slice(5), ['m4', 'm5'])
+  await member.subscription.seek(new Date(-1))
+  await member.received(12)
+  assert.deepEqual(member.texts().slice(7), ['m1', 'm2', 'm3', 'm4', 'm5'], 'a time before 1970 is the beginning')
 }
 
 /** Each group has offsets of its own. */
