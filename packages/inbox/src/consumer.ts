@@ -104,10 +104,12 @@ export async function takeIn(consumer: Consumer, delivery: Delivery): Promise<Ac
   }
 }
 
-/** Runs what is due in the inbox. Returns how many deliveries it finished. */
+/** Runs what is due in the inbox, although the log may not be rewound now. Returns how many deliveries it finished. */
 export async function tickConsumer(consumer: Consumer): Promise<number> {
-  await consumer.replays.look(consumer)
-  return await retryDue(consumer)
+  const [looked] = await Promise.allSettled([consumer.replays.look(consumer)])
+  const finished = await retryDue(consumer)
+  if (looked.status === 'rejected') throw looked.reason
+  return finished
 }
 
 /**

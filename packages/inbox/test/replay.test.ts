@@ -4,7 +4,7 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import { startReplay, stopReplay, storeOn } from '@steadfast/store'
 import t from 'tap'
 import { deliver } from '../src/testing.ts'
-import { build, events, groupOf, send, Task, TaskDone, transports } from './helper.ts'
+import { build, effects, events, groupOf, insertEffect, send, Task, TaskDone, transports } from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
   t.test(`a bug in a handler is fixed and the day rerun (${name})`, { skip }, async t => {
@@ -134,4 +134,31 @@ t.test('while a replay is active, a resend that comes meanwhile still gets its s
   const later = new Date(Date.now() + 1000)
   t.match(await deliver(app, Task, { id: 'k', n: 1 }, { id, timestamp: later }), { outcome: 'duplicate' })
   t.match(await events(pool, TaskDone.type), [{ due: true, replay: true }])
+})
+
+t.test('a log that cannot be rewound keeps no retry waiting', async t => {
+  let isBroken = true
+  const { app, pool } = await build(
+    t,
+    app => {
+      app.onEvent(Task, async request => {
+        if (isBroken) throw new Error('broken')
+        await insertEffect(request.tx, request.body)
+      })
+    },
+    {
+      before(app) {
+        const { subscribe } = app.transport
+        app.transport.subscribe = async (...given) => {
+          const subscription = await subscribe(...given)
+          return { ...subscription, seek: () => Promise.reject(new Error('no seeking')) }
+        }
+      }
+    }
+  )
+  t.match(await deliver(app, Task, { id: 'k', n: 1 }), { outcome: 'set-aside' })
+  isBroken = false
+  await startReplay(storeOn(pool), { id: randomUUID(), consumer: groupOf('worker'), from: new Date(0), actor: 'me' })
+  await t.rejects(app.inbox.tick(), { message: 'no seeking' }, 'it is told')
+  t.same(await effects(pool, 'k'), [1])
 })
