@@ -20,6 +20,8 @@ export interface ChaosOptions extends Omit<PartOptions, 'profile' | 'postgresUrl
 
 const SESSION_TIMEOUT_MS = 6000
 const CONFIRM_WITHIN_MS = 3000
+/** PostgreSQL's disk; and half a MiB for each second. */
+const DISK_MIB = 896
 
 function stopper(): AbortController {
   const controller = new AbortController()
@@ -29,7 +31,7 @@ function stopper(): AbortController {
 
 /** Real services over real servers under load and faults; then healing, and the checker. */
 export async function runChaos(options: ChaosOptions): Promise<PartResult> {
-  const disk = await makeSmallDisk(options.log)
+  const disk = await makeSmallDisk(DISK_MIB + Math.ceil(options.seconds / 2), options.log)
   try {
     return await attack(disk, options)
   } finally {

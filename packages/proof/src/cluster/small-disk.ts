@@ -14,33 +14,33 @@ export interface SmallDisk {
   stop(): Promise<void>
 }
 
-const SIZE_MIB = 1024
-/** In memory, and filled up at times: other work needs as much again. */
-const NEEDED_BYTES = 4 * SIZE_MIB * 2 ** 20
+/** Memory that stays free for others while the disk is full, in MiB. */
+const LEFT_MIB = 3072
 const CHUNK = Buffer.alloc(2 ** 24)
 
 // Mounted for as long as this process lives: the shell unmounts at its signal, which comes even after a SIGKILL here.
-const HOLD = `mount -t tmpfs -o size=${SIZE_MIB}m,mode=0755 none "$1" || exit 1
+const HOLD = `mount -t tmpfs -o "size=$2m,mode=0755" none "$1" || exit 1
 trap 'kill $s; umount -l "$1"; rmdir "$1"; exit 0' TERM
 sleep infinity & s=$!
 wait`
 
 /** Undefined where this process may not mount, or the machine has too little memory. */
-export async function makeSmallDisk(log: (line: string) => void): Promise<SmallDisk | undefined> {
-  if (process.getuid?.() !== 0 || process.availableMemory() < NEEDED_BYTES) {
-    log('disk-full is left out: it takes root and 4 GiB of free memory')
+export async function makeSmallDisk(sizeMiB: number, log: (line: string) => void): Promise<SmallDisk | undefined> {
+  const neededMiB = sizeMiB + LEFT_MIB
+  if (process.getuid?.() !== 0 || process.availableMemory() < neededMiB * 2 ** 20) {
+    log(`disk full is left out: it takes root, and ${neededMiB} MiB of free memory`)
     return undefined
   }
   const dir = mkdtempSync(join(tmpdir(), 'steadfast-disk-'))
   const before = statfsSync(dir).blocks
   const lifeline = await startLifeline({
-    command: ['/bin/sh', '-c', HOLD, 'hold', dir],
+    command: ['/bin/sh', '-c', HOLD, 'hold', dir, String(sizeMiB)],
     logFile: '/dev/null',
     endSignal: 'TERM'
   })
   await until(() => lifeline.status !== undefined || statfsSync(dir).blocks !== before, { what: 'a small disk' })
   if (lifeline.status !== undefined) {
-    log('disk-full is left out: mounting is not permitted')
+    log('disk full is left out: mounting is not permitted')
     rmSync(dir, { recursive: true, force: true })
     return undefined
   }
