@@ -1,12 +1,13 @@
 import market from '@steadfast-examples/market'
 import { readEnvironment, ServiceEnvironment, serve } from '@steadfast-examples/service'
 import Fastify from 'fastify'
+import { Type } from 'typebox'
 import { takeNotes } from './notes.ts'
 import { tellListening } from './tell-listening.ts'
 
 // The market of the examples, and notes.
 
-const env = readEnvironment(ServiceEnvironment)
+const env = readEnvironment(Type.Object({ ...ServiceEnvironment.properties, DEPLOY_URL: Type.Optional(Type.String()) }))
 const app = Fastify({ logger: { level: env.LOG_LEVEL }, ajv: { customOptions: { removeAdditional: false } } })
 await app.register(market, env)
 takeNotes(app, { confirmWithinMs: env.CONFIRM_WITHIN_MS, maxSends: env.MAX_SENDS })

@@ -29,15 +29,6 @@ const one = async ({ pools }: Cluster, service: 'market' | 'deploy', text: strin
 const AT_REST_MS = 90_000
 const QUIET_MS = 2500
 
-/** Moves the deadlines of requests that have no answer, such as those held at deploy: meanwhile the sweeper leaves them alone. */
-export async function setDeadlines({ pools }: Cluster, fromNow: string): Promise<void> {
-  await pools.market.query(
-    `update steadfast.event set deadline = clock_timestamp() + $1::interval
-     where status = 'PUBLISHED' and awaits_from is not null and not due`,
-    [fromNow]
-  )
-}
-
 /** Resolves when no row of either service changes any more. */
 async function untilAtRest(cluster: Cluster): Promise<void> {
   let last = await takeSnapshot(cluster)
@@ -56,7 +47,8 @@ export async function prepareGround(cluster: Cluster, market: Target, exchanges:
   const by = 'preparation'
   for (const body of ORDERS) exchanges.push(await askJson(market, { by, method: 'POST', path: '/orders', body }))
   for (const [index, behaviour] of NOTES.entries()) {
-    const body = { tag: `ground-${index}`, key: `ground-${index}`, behaviour }
+    const name = `${behaviour === 'hold' ? 'held' : 'ground'}-${index}`
+    const body = { tag: name, key: name, behaviour }
     await askJson(market, { by, method: 'POST', path: '/notes', body })
   }
   const ground = async () => {
@@ -67,7 +59,6 @@ export async function prepareGround(cluster: Cluster, market: Target, exchanges:
     return parked && held && order && deployment && { parked, held, order, deployment }
   }
   const found = await until(ground, { timeoutMs: AT_REST_MS, intervalMs: 250, what: 'events of every fate' })
-  await setDeadlines(cluster, '1 hour')
   await untilAtRest(cluster)
   return found
 }

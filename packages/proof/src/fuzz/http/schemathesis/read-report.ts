@@ -43,18 +43,19 @@ function exchangeOf({ request, response }: Interaction, service: ServiceName): E
   }
 }
 
-const TOLERATED = /Incorrect type|in query - violates `additionalProperties`/
+const TOLERATED = /Incorrect type|violates `type`|in query - violates `additionalProperties`/
 
 /**
  * Whether a failed check tells of a fault. Text is converted to the type that a schema asks for, so that "true" is a
  * number where one is asked for; parameters that a route does not know may be ignored; and what a document allows may
- * still be refused by a code of the service's own.
+ * still be refused by a code of the service's own, or be no HTTP.
  */
 function isFault({ name, status, failure_info }: Check, exchange: Exchange): boolean {
   if (status !== 'failure' || name === 'not_a_server_error') return false
   if (name === 'negative_data_rejection') return !TOLERATED.test(failure_info?.failure.message ?? '')
-  if (name === 'positive_data_acceptance') return !/^(?:SF|MARKET|DEPLOY)_/.test(String(jsonOf(exchange)?.code))
-  return true
+  if (name !== 'positive_data_acceptance') return true
+  const { code, message } = jsonOf(exchange) ?? {}
+  return message !== 'Client Error' && !/^(?:SF|MARKET|DEPLOY)_/.test(String(code))
 }
 
 /** Reads the events that schemathesis wrote, one JSON a line. Answers are judged by `faultOf`, not here. */
