@@ -55,6 +55,7 @@ t.test('progress gives the current span anew, never a shorter one, never past gi
   t.same(await extended({ deadline: at(9000) }), at(9000))
   t.same(await extended({ give_up_at: at(2500) }), at(2500))
   t.same(await extended({ count: 60 }), at(60_000))
+  t.same(await extended({ count: 60, resend_backoff: 1e30 }), at(60_000), 'whatever overflows')
   t.equal(await extended({ give_up_at: now }), false)
   t.equal(await extended({}, 'impostor'), false)
   for (const status of ['NEW', 'CONFIRMED', 'PARKED', 'RESOLVED']) t.equal(await extended({ status }), false, status)
