@@ -1,6 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { InvalidContract } from './errors.ts'
+import { CENTURY_MS } from './options.ts'
 
 /** What a request expects back, and how long it waits. Frozen into the event's row when it is sent. */
 export interface Awaits {
@@ -94,11 +95,13 @@ function checkAwaits(type: string, awaits: Awaits): void {
   if (typeof awaits.from !== 'string' || awaits.from === '')
     throw new InvalidContract(type, 'awaits.from must name a source')
   const { confirmWithinMs = 1, maxSends = 1, giveUpAfterMs = 1, resendBackoff = 1 } = awaits
-  if (!Number.isInteger(confirmWithinMs) || confirmWithinMs < 1)
-    throw new InvalidContract(type, 'awaits.confirmWithinMs must be a positive integer')
-  if (!Number.isInteger(maxSends) || maxSends < 1)
-    throw new InvalidContract(type, 'awaits.maxSends must be a positive integer')
-  if (!Number.isInteger(giveUpAfterMs) || giveUpAfterMs < 1)
-    throw new InvalidContract(type, 'awaits.giveUpAfterMs must be a positive integer')
-  if (!(resendBackoff >= 1)) throw new InvalidContract(type, 'awaits.resendBackoff must be at least 1')
+  const integer = (name: string, value: number, maximum: number) => {
+    if (!Number.isInteger(value) || value < 1 || value > maximum)
+      throw new InvalidContract(type, `awaits.${name} must be a positive integer, at most ${maximum}`)
+  }
+  integer('confirmWithinMs', confirmWithinMs, 2 ** 31 - 1)
+  integer('maxSends', maxSends, 2 ** 31 - 1)
+  integer('giveUpAfterMs', giveUpAfterMs, CENTURY_MS)
+  if (!(resendBackoff >= 1 && resendBackoff <= 1000))
+    throw new InvalidContract(type, 'awaits.resendBackoff must be at least 1 and at most 1000')
 }

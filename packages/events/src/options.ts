@@ -1,6 +1,6 @@
 import { createError } from '@fastify/error'
 import { distance } from 'fastest-levenshtein'
-import type { Static, TObject } from 'typebox'
+import { type Static, type TObject, Type } from 'typebox'
 import { Value } from 'typebox/value'
 
 /** An option that is unknown, or of the wrong form. The message names it and, for a misspelling, what was likely meant. */
@@ -8,13 +8,19 @@ export const InvalidOptions = createError('SF_OPTIONS_INVALID', '%s: %s', 500, T
 
 /**
  * Checks the options of a plugin against their TypeBox schema, fills in the schema's defaults and returns a copy; the
- * caller's object stays as it is. Members that are functions or instances are declared as `Type.Unsafe<…>({})`.
+ * caller's object stays as it is. Members that are functions or instances: {@link functionOption}, {@link instanceOption}.
  *
  * @param owner the package the message speaks of, e.g. `@steadfast/relay`
+ * @param others names that are somebody else's: left out, and not read
  * @throws SF_OPTIONS_INVALID
  */
-export function parseOptions<T extends TObject>(owner: string, schema: T, given: unknown): Static<T> {
-  const options = { ...(given as Record<string, unknown> | undefined) }
+export function parseOptions<T extends TObject>(
+  owner: string,
+  schema: T,
+  given: unknown,
+  others: readonly string[] = []
+): Static<T> {
+  const options = readAll(owner, given, others)
   const known = Object.keys(schema.properties)
   for (const name of Object.keys(options)) {
     if (options[name] === undefined) {
@@ -40,4 +46,43 @@ export function parseOptions<T extends TObject>(owner: string, schema: T, given:
     throw new InvalidOptions(owner, `option ${path ? `"${path}" ` : ''}${error?.message ?? 'invalid'}`)
   }
   return options as Static<T>
+}
+
+/** The longest duration in a table: PostgreSQL and JavaScript each know dates that the other does not. */
+export const CENTURY_MS = 36_500 * 86_400_000
+
+/** The longest duration of a timer: some eleven days, so that twice as much, or a little more, is no overflow. */
+export const LONGEST_MS = 1_000_000_000
+
+/** An option that is a function. */
+export const functionOption = <F>() =>
+  Type.Refine(
+    Type.Unsafe<F>({}),
+    value => typeof value === 'function',
+    () => 'must be a function'
+  )
+
+/** An option that is somebody's instance, known by its methods. @param what as the message says it, e.g. `a pool` */
+export const instanceOption = <T>(what: string, methods: readonly string[]) =>
+  Type.Refine(
+    Type.Unsafe<T>({}),
+    value => typeof value === 'object' && value !== null && methods.every(name => isFunction(value, name)),
+    () => `must be ${what}`
+  )
+
+const isFunction = (value: object, name: string) => typeof (value as Record<string, unknown>)[name] === 'function'
+
+/** Reads each member once. Not by assignment, which one named `__proto__` would not survive. */
+function readAll(owner: string, given: unknown = {}, others: readonly string[]): Record<string, unknown> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new InvalidOptions(owner, 'the options must be an object')
+  const read = (name: string): [string, unknown] => {
+    try {
+      return [name, (given as Record<string, unknown>)[name]]
+    } catch (error) {
+      throw new InvalidOptions(owner, `option "${name}" cannot be read: ${String(error)}`)
+    }
+  }
+  const names = Object.keys(given).filter(name => !others.includes(name))
+  return Object.fromEntries(names.map(read))
 }

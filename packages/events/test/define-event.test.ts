@@ -51,11 +51,15 @@ t.test('what is not a schema, and what is no way to wait', async t => {
     { from: 7 },
     { confirmWithinMs: 0 },
     { confirmWithinMs: 1.5 },
+    { confirmWithinMs: 2 ** 31 },
     { confirmWithinMs: Number.NaN },
     { maxSends: 0 },
     { maxSends: '6' },
+    { maxSends: 2 ** 31 },
     { giveUpAfterMs: -1 },
+    { giveUpAfterMs: Number.MAX_SAFE_INTEGER },
     { resendBackoff: 0.5 },
+    { resendBackoff: 1001 },
     { resendBackoff: Number.NaN }
   ]
   for (const awaits of wrong) {

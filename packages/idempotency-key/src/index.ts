@@ -1,6 +1,14 @@
 import { parseOptions } from '@steadfast/events'
 import type { Answer } from '@steadfast/outbox'
-import { beginIdempotent, checkIdentifier, sqlStateOf, storeAnswer, storeOn } from '@steadfast/store'
+import {
+  beginIdempotent,
+  checkIdentifier,
+  type Queryable,
+  requireSchema,
+  sqlStateOf,
+  storeAnswer,
+  storeOn
+} from '@steadfast/store'
 import type { FastifyInstance, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'
@@ -28,6 +36,8 @@ export interface IdempotencyKeyRouteOptions {
 async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
   const options = parseOptions('@steadfast/idempotency-key', IdempotencyKeyOptionsSchema, given)
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
+  const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
+  fastify.addHook('onReady', () => requireSchema(pool, schema))
   const names = options.headers.map(name => name.toLowerCase())
   const { ttlMs, waitMs, principal = () => '' } = options
 

@@ -1,3 +1,4 @@
+import { CENTURY_MS, functionOption, LONGEST_MS } from '@steadfast/events'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 
@@ -20,9 +21,9 @@ export interface IdempotencyKeyOptions {
 
 /** What {@link IdempotencyKeyOptions} are checked by. */
 export const IdempotencyKeyOptionsSchema = Type.Object({
-  principal: Type.Optional(Type.Unsafe<NonNullable<IdempotencyKeyOptions['principal']>>({})),
-  ttlMs: Type.Integer({ minimum: 1, default: 24 * 60 * 60 * 1000 }),
-  waitMs: Type.Integer({ minimum: 1, default: 1000 }),
+  principal: Type.Optional(functionOption<NonNullable<IdempotencyKeyOptions['principal']>>()),
+  ttlMs: Type.Integer({ minimum: 1, maximum: CENTURY_MS, default: 24 * 60 * 60 * 1000 }),
+  waitMs: Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: 1000 }),
   headers: Type.Array(Type.String(), {
     default: ['content-type', 'content-location', 'etag', 'last-modified', 'link', 'location']
   }),

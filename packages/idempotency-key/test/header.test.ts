@@ -54,6 +54,14 @@ t.test('a route without a transaction is refused at once, and so is a misspelt o
     { code: 'SF_OPTIONS_INVALID', message: /ttlMs/ }
   )
   await t.rejects(
+    buildApp(t, () => {}, { principal: 'me' } as object),
+    { code: 'SF_OPTIONS_INVALID', message: /"principal" must be a function/ }
+  )
+  await t.rejects(
+    buildApp(t, () => {}, { schema: 'nowhere' }),
+    { code: 'SF_STORE_SCHEMA_OLDER' }
+  )
+  await t.rejects(
     buildApp(t, () => {}, { schema: 'x"; drop' }),
     { code: 'SF_STORE_IDENTIFIER_INVALID' }
   )

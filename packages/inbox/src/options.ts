@@ -1,14 +1,18 @@
-import { parseOptions } from '@steadfast/events'
+import { CENTURY_MS, LONGEST_MS, parseOptions } from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
 
-const ms = (what: string, fallback: number) => Type.Integer({ minimum: 0, default: fallback, description: what })
+const ms = (what: string, fallback: number) =>
+  Type.Integer({ minimum: 0, maximum: LONGEST_MS, default: fallback, description: what })
+const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 
 /** What {@link RetryOptions} are checked by. */
 export const RetrySchema = Type.Object({
   quickRetries: Type.Integer({ minimum: 0, default: 3 }),
   quickRetryDelayMs: ms('before the first quick retry; doubles', 100),
-  delaysMs: Type.Array(Type.Integer({ minimum: 0 }), { default: [5_000, 30_000, 120_000, 600_000, 3_600_000] })
+  delaysMs: Type.Array(Type.Integer({ minimum: 0, maximum: CENTURY_MS }), {
+    default: [5_000, 30_000, 120_000, 600_000, 3_600_000]
+  })
 })
 
 /** How a handler's failures are retried. */
@@ -23,10 +27,10 @@ export interface RetryOptions {
 
 const HandlerSchema = Type.Object({
   group: Type.Optional(Type.String()),
-  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({})),
+  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({ type: 'object' })),
   onExhausted: Type.Optional(Type.Union([Type.Literal('hold'), Type.Literal('refuse')])),
-  timeoutMs: Type.Optional(Type.Integer({ minimum: 1 })),
-  lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1 }))
+  timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_MS })),
+  lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_MS }))
 })
 
 /** What {@link InboxOptions} are checked by, `retry` apart. */
@@ -35,14 +39,14 @@ export const InboxSchema = Type.Object({
   schema: Type.Optional(Type.String()),
   maxInFlight: Type.Integer({ minimum: 1, default: 100 }),
   concurrency: Type.Optional(Type.Integer({ minimum: 1 })),
-  timeoutMs: Type.Integer({ minimum: 1, default: 30_000 }),
-  lockTimeoutMs: Type.Integer({ minimum: 1, default: 5_000 }),
-  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({})),
+  timeoutMs: Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: 30_000 }),
+  lockTimeoutMs: positive(5_000),
+  retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({ type: 'object' })),
   onExhausted: Type.Union([Type.Literal('hold'), Type.Literal('refuse')], { default: 'hold' }),
   retryPollMs: ms('between two looks for what is due', 1_000),
   pauseAfterKeys: Type.Integer({ minimum: 1, default: 10 }),
-  pauseMs: Type.Integer({ minimum: 1, default: 1_000 }),
-  pauseMaxMs: Type.Integer({ minimum: 1, default: 30_000 }),
+  pauseMs: positive(1_000),
+  pauseMaxMs: positive(30_000),
   closeDeadlineMs: ms('for deliveries at work when the server closes', 10_000),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })

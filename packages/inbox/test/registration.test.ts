@@ -4,6 +4,7 @@ import outbox from '@steadfast/outbox'
 import fastify from 'fastify'
 import t from 'tap'
 import inbox from '../src/index.ts'
+import { parseInboxOptions } from '../src/options.ts'
 import { build, Note, Task } from './helper.ts'
 
 t.test('what it needs is asked for by name', async t => {
@@ -28,6 +29,10 @@ t.test('options are checked, with a suggestion', async t => {
     build(t, () => {}, { inbox: { retry: { quickRetry: 1 } } as object }),
     { message: /did you mean "quickRetries"/ }
   )
+  const code = 'SF_OPTIONS_INVALID'
+  for (const retry of [null, 5, 'x', []]) t.throws(() => parseInboxOptions({ retry }), { code, message: /"retry"/ })
+  for (const name of ['timeoutMs', 'lockTimeoutMs', 'pauseMs', 'closeDeadlineMs'])
+    t.throws(() => parseInboxOptions({ [name]: 2 ** 31 }), { code, message: `"${name}"` })
   await t.rejects(
     build(t, () => {}, { inbox: { group: 'a/b' } }),
     { code: 'SF_INBOX_GROUP_INVALID' }

@@ -1,4 +1,4 @@
-import { EVENT_DEFAULTS, instanceOption, parseOptions } from '@steadfast/events'
+import { CENTURY_MS, EVENT_DEFAULTS, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
 import { DEFAULT_SCHEMA } from '@steadfast/store'
 import { Type } from 'typebox'
 import type { AnyContract } from './request-transaction.ts'
@@ -32,6 +32,7 @@ export interface OutboxOptions {
 }
 
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
+const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 const contract = instanceOption<AnyContract>('a contract made by defineEvent', ['refusal'])
 
 /** What {@link OutboxOptions} are checked by. */
@@ -46,12 +47,12 @@ export const OutboxOptionsSchema = Type.Object({
   maxSends: positive(EVENT_DEFAULTS.maxSends),
   giveUpAfterMs: Type.Integer({
     minimum: 1,
-    maximum: Number.MAX_SAFE_INTEGER,
+    maximum: CENTURY_MS,
     default: EVENT_DEFAULTS.giveUpAfterMs
   }),
-  idleInTransactionTimeoutMs: positive(60_000),
-  statementTimeoutMs: Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: 30_000 }),
-  connectTimeoutMs: positive(10_000)
+  idleInTransactionTimeoutMs: ms(60_000),
+  statementTimeoutMs: Type.Integer({ minimum: 0, maximum: LONGEST_MS, default: 30_000 }),
+  connectTimeoutMs: ms(10_000)
 })
 
 /** Options with every default filled in. */

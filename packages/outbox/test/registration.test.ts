@@ -6,6 +6,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { Type } from 'typebox'
 import outbox from '../src/index.ts'
+import { readOptions } from '../src/options.ts'
 import { buildApp, OrderPlaced } from './helpers/build-app.ts'
 
 async function start(t: Teardown, options: object, migrated = true) {
@@ -26,6 +27,22 @@ t.test('a misspelt option is refused with a suggestion', async t => {
   })
   await t.rejects(start(t, {}), { code: 'SF_OPTIONS_INVALID', message: /source/ })
   await t.rejects(start(t, { source: 'test', maxSends: 0 }), { code: 'SF_OPTIONS_INVALID', message: /maxSends/ })
+})
+
+t.test('options that could only fail later are refused', async t => {
+  for (const wrong of [
+    { contracts: [null] },
+    { contracts: [{ type: 'x', topic: 'x' }] },
+    { maxSends: 2 ** 31 },
+    { connectTimeoutMs: 2 ** 31 },
+    { idleInTransactionTimeoutMs: 2 ** 31 },
+    { giveUpAfterMs: Number.MAX_SAFE_INTEGER },
+    { resendBackoff: 1e300 }
+  ])
+    t.throws(() => readOptions({ source: 'test', ...wrong } as never), {
+      code: 'SF_OPTIONS_INVALID',
+      message: `option "${Object.keys(wrong)[0]}`
+    })
 })
 
 t.test('a strange schema name is refused', async t => {

@@ -1,4 +1,4 @@
-import { InvalidOptions, parseOptions } from '@steadfast/events'
+import { functionOption, InvalidOptions, LONGEST_MS, parseOptions } from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import type { Peer } from './ask-peer.ts'
 import type { Authorizer } from './guard.ts'
@@ -27,10 +27,10 @@ export interface ReconciliationOptions {
   statementTimeoutMs?: number
 }
 
-const ms = (fallback: number, minimum = 1) => Type.Integer({ minimum, maximum: 2 ** 31 - 1, default: fallback })
+const ms = (fallback: number, minimum = 1) => Type.Integer({ minimum, maximum: LONGEST_MS, default: fallback })
 /** What {@link ReconciliationOptions} are checked by. */
 export const ReconciliationOptionsSchema = Type.Object({
-  authorize: Type.Optional(Type.Unsafe<Authorizer>({})),
+  authorize: Type.Optional(functionOption<Authorizer>()),
   source: Type.Optional(Type.String({ minLength: 1 })),
   consumer: Type.Optional(Type.String({ minLength: 1 })),
   schema: Type.Optional(Type.String()),
@@ -41,15 +41,13 @@ export const ReconciliationOptionsSchema = Type.Object({
   statementTimeoutMs: ms(15_000)
 })
 
+/** Fastify hands its own options of register on to the plugin. */
+const OF_FASTIFY = ['prefix', 'logLevel', 'logSerializers']
+
 /** @throws SF_OPTIONS_INVALID */
 export function readOptions(given: ReconciliationOptions): Static<typeof ReconciliationOptionsSchema> {
-  // Fastify hands its own options of register on to the plugin.
-  const { prefix: _, logLevel: __, logSerializers: ___, ...own } = given as Record<string, unknown>
-  const options = parseOptions(OWNER, ReconciliationOptionsSchema, own)
-  const { authorize, peers } = options
-  if (authorize !== undefined && typeof authorize !== 'function')
-    throw new InvalidOptions(OWNER, 'option "authorize" must be a function')
-  checkPeers(peers)
+  const options = parseOptions(OWNER, ReconciliationOptionsSchema, given, OF_FASTIFY)
+  checkPeers(options.peers)
   return options
 }
 

@@ -1,4 +1,4 @@
-import { instanceOption } from '@steadfast/events'
+import { instanceOption, LONGEST_MS } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 
@@ -35,7 +35,7 @@ export interface RelayOptions {
   pool?: Pool
 }
 
-const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
+const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 /** What {@link RelayOptions} are checked by. */
 export const RelayOptionsSchema = Type.Object({
   batchSize: Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 }),

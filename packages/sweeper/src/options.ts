@@ -1,4 +1,4 @@
-import { instanceOption } from '@steadfast/events'
+import { instanceOption, LONGEST_MS } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import type { Retention } from './retention.ts'
@@ -31,19 +31,20 @@ export interface SweeperOptions {
   pool?: Pool
 }
 
+const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
 /** What {@link SweeperOptions} are checked by. */
 export const SweeperOptionsSchema = Type.Object({
-  sweepIntervalMs: positive(1000),
+  sweepIntervalMs: ms(1000),
   schedule: Type.Boolean({ default: true }),
   sweepLimit: positive(1000),
   maxResendsOutstanding: positive(100),
   retention: Type.Unsafe<Partial<Retention> | false>({ anyOf: [{ type: 'object' }, { const: false }], default: {} }),
-  purgeIntervalMs: positive(60_000),
+  purgeIntervalMs: ms(60_000),
   purgeBatch: positive(1000),
-  lockTimeoutMs: positive(2000),
-  statementTimeoutMs: positive(10_000),
-  closeDeadlineMs: positive(5000),
+  lockTimeoutMs: ms(2000),
+  statementTimeoutMs: ms(10_000),
+  closeDeadlineMs: ms(5000),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

@@ -1,4 +1,4 @@
-import { parseOptions } from '@steadfast/events'
+import { CENTURY_MS, parseOptions } from '@steadfast/events'
 import { Type } from 'typebox'
 import { RetentionInvalid } from './errors.ts'
 
@@ -19,8 +19,7 @@ export interface Retention {
 }
 
 const DAY = 86_400_000
-/** The longest time is a century: PostgreSQL knows no dates before 4713 BC. */
-const days = (n: number) => Type.Number({ minimum: 0, maximum: 36_500 * DAY, default: n * DAY })
+const days = (n: number) => Type.Number({ minimum: 0, maximum: CENTURY_MS, default: n * DAY })
 /** What {@link Retention} is checked by. */
 export const RetentionSchema = Type.Object({
   eventsMs: days(14),

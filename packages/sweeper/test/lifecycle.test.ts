@@ -38,6 +38,15 @@ t.test('after close nothing ticks; options and schema are checked', async t => {
     await other.ready()
   }
   await t.rejects(start({ sweepIntervalMS: 1 }), { code: 'SF_OPTIONS_INVALID', message: /"sweepIntervalMs"/ })
+  await t.rejects(start({ pool: {} }), { code: 'SF_OPTIONS_INVALID', message: /"pool" must be a pool/ })
+  const tooLong = { statementTimeoutMs: 2 ** 31 - 1 }
+  await t.rejects(
+    start(tooLong),
+    { code: 'SF_OPTIONS_INVALID', message: /"statementTimeoutMs"/ },
+    'no timer is so long'
+  )
+  const forEver = { retention: { eventsMs: Number.MAX_SAFE_INTEGER } }
+  await t.rejects(start(forEver), { code: 'SF_OPTIONS_INVALID', message: /"eventsMs"/ }, 'there is no such date')
   await t.rejects(start({}), { code: 'SF_STORE_SCHEMA_OLDER' })
   await t.rejects(start({ schema: 'a; drop' }), { code: 'SF_STORE_IDENTIFIER_INVALID' })
   await migrate(pool, { schema: 'other' })

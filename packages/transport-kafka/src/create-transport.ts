@@ -1,8 +1,8 @@
-import { parseOptions, type Transport } from '@steadfast/events'
+import type { Transport } from '@steadfast/events'
 import { createAdmins } from './admin.ts'
 import { ensureTopics } from './ensure-topics.ts'
 import { TransportClosed } from './errors.ts'
-import { type KafkaTransportOptions, KafkaTransportSchema, type Logger } from './options.ts'
+import { type KafkaTransportOptions, type Logger, readSettings } from './options.ts'
 import { createProducers } from './producer.ts'
 import { createPublish } from './publish.ts'
 import { subscribe } from './subscribe.ts'
@@ -17,7 +17,7 @@ const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
  * @throws SF_OPTIONS_INVALID
  */
 export function createKafkaTransport(options: KafkaTransportOptions): Transport {
-  const settings = parseOptions('@steadfast/transport-kafka', KafkaTransportSchema, options)
+  const settings = readSettings(options)
   const logger = settings.logger ?? SILENT
   const admins = createAdmins(settings, logger)
   const infos = createTopicInfos(admins, settings, logger)

@@ -2,7 +2,7 @@ import type { Transport } from '@steadfast/events'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { createKafkaTransport } from './create-transport.ts'
-import type { KafkaTransportOptions } from './options.ts'
+import { type KafkaTransportOptions, readSettings } from './options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,9 +16,10 @@ declare module 'fastify' {
  * preClose hooks stop claiming and consuming, and onClose, last in, first out, disconnects after them.
  */
 const plugin: FastifyPluginAsync<KafkaTransportOptions> = async (fastify, options) => {
-  const transport = createKafkaTransport({ logger: fastify.log, ...options })
+  const settings = readSettings(options)
+  const transport = createKafkaTransport({ logger: fastify.log, ...settings })
   fastify.decorate('transport', transport)
-  fastify.addHook('onClose', () => transport.close(options.closeTimeoutMs ?? 10_000))
+  fastify.addHook('onClose', () => transport.close(settings.closeTimeoutMs))
 }
 
 /** The plugin. */

@@ -1,3 +1,4 @@
+import { InvalidOptions, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
 import type { KafkaConfig } from 'kafkajs'
 import { type Static, Type } from 'typebox'
 
@@ -9,15 +10,23 @@ export interface Logger {
   error(details: object, message: string): void
 }
 
+const OWNER = '@steadfast/transport-kafka'
 const duration = (fallback: number, description: string) =>
-  Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback, description })
+  Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback, description })
 
 /** Options of the Kafka transport. Durations are milliseconds. */
 export const KafkaTransportSchema = Type.Object({
   brokers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port of bootstrap brokers' }),
   clientId: Type.String({ minLength: 1, default: 'steadfast' }),
-  ssl: Type.Optional(Type.Unsafe<NonNullable<KafkaConfig['ssl']>>({ description: 'true, or options of node:tls' })),
-  sasl: Type.Optional(Type.Unsafe<NonNullable<KafkaConfig['sasl']>>({ description: 'as kafkajs takes it' })),
+  ssl: Type.Optional(
+    Type.Unsafe<NonNullable<KafkaConfig['ssl']>>({
+      anyOf: [{ type: 'boolean' }, { type: 'object' }],
+      description: 'true, or options of node:tls'
+    })
+  ),
+  sasl: Type.Optional(
+    Type.Unsafe<NonNullable<KafkaConfig['sasl']>>({ type: 'object', description: 'as kafkajs takes it' })
+  ),
   maxBytes: Type.Integer({
     minimum: 1024,
     default: 1_000_000,
@@ -33,7 +42,8 @@ export const KafkaTransportSchema = Type.Object({
   heartbeatIntervalMs: duration(3000, 'between heartbeats'),
   maxWaitTimeMs: duration(500, 'a fetch waits so long for data; also bounds seek, rebalance and close'),
   closeTimeoutMs: duration(10_000, 'for the plugin to close the transport in'),
-  logger: Type.Optional(Type.Unsafe<Logger>({ description: 'default: fastify.log, or none for the bare factory' }))
+  /** Default: fastify.log, or none for the bare factory. */
+  logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })
 
 /** What a caller gives: only `brokers` is required. */
@@ -41,3 +51,11 @@ export type KafkaTransportOptions = Partial<Static<typeof KafkaTransportSchema>>
 
 /** Options with defaults filled in. */
 export type Settings = Static<typeof KafkaTransportSchema>
+
+/** @throws SF_OPTIONS_INVALID */
+export function readSettings(given: unknown): Settings {
+  const settings = parseOptions(OWNER, KafkaTransportSchema, given)
+  if (settings.heartbeatIntervalMs >= settings.sessionTimeoutMs)
+    throw new InvalidOptions(OWNER, 'option "heartbeatIntervalMs" must be less than "sessionTimeoutMs"')
+  return settings
+}

@@ -50,6 +50,19 @@ t.test('options are checked, misspellings named', async t => {
     message: /clientId/
   })
   t.throws(() => createKafkaTransport({ brokers: [] }), { code: 'SF_OPTIONS_INVALID' })
+  for (const wrong of [
+    { logger: {} },
+    { sasl: null },
+    { ssl: 7 },
+    { requestTimeoutMs: 2 ** 31 - 1 },
+    { heartbeatIntervalMs: 30_000 }
+  ]) {
+    const app = Fastify()
+    const [name = ''] = Object.keys(wrong)
+    app.register(kafkaTransport, { brokers: ['b'], ...wrong } as never)
+    await t.rejects(async () => app.ready(), { code: 'SF_OPTIONS_INVALID', message: `option "${name}"` })
+    await app.close()
+  }
 })
 
 t.test('nobody there: boot, publish and subscribe go on, health tells', async t => {

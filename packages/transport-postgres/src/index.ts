@@ -1,9 +1,9 @@
-import type { Transport } from '@steadfast/events'
+import { parseOptions, type Transport } from '@steadfast/events'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Pool } from 'pg'
 import { createPostgresTransport } from './create-transport.ts'
-import type { PostgresTransportOptions } from './options.ts'
+import { type PostgresTransportOptions, PostgresTransportSchema } from './options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,15 +16,14 @@ export { createPostgresTransport, type PostgresTransport } from './create-transp
 export * as errors from './errors.ts'
 export type { Logger, PostgresTransportOptions } from './options.ts'
 
-const DEFAULT_CLOSE_MS = 10_000
-
 const plugin: FastifyPluginAsync<PostgresTransportOptions> = async (fastify, options) => {
-  const given = { logger: fastify.log, ...options }
+  const settings = parseOptions('@steadfast/transport-postgres', PostgresTransportSchema, options)
+  const given = { logger: fastify.log, ...settings }
   const shared = (fastify as unknown as { pg?: { pool?: Pool } }).pg?.pool
   if (given.connectionString === undefined && shared) given.pool ??= shared
   const transport = createPostgresTransport(given)
   fastify.decorate('transport', transport)
-  fastify.addHook('onClose', () => transport.close(options.closeTimeoutMs ?? DEFAULT_CLOSE_MS))
+  fastify.addHook('onClose', () => transport.close(settings.closeTimeoutMs))
 }
 
 /**

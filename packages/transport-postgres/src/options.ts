@@ -1,4 +1,4 @@
-import { parseOptions } from '@steadfast/events'
+import { CENTURY_MS, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
 import { InvalidOption } from './errors.ts'
@@ -12,12 +12,13 @@ export interface Logger {
 }
 
 const duration = (fallback: number, description: string, minimum = 1) =>
-  Type.Integer({ minimum, maximum: 2 ** 31 - 1, default: fallback, description })
+  Type.Integer({ minimum, maximum: LONGEST_MS, default: fallback, description })
 
 /** Options of the PostgreSQL transport. Durations are milliseconds. */
 export const PostgresTransportSchema = Type.Object({
   connectionString: Type.Optional(Type.String({ minLength: 1, description: 'for a pool of its own' })),
-  pool: Type.Optional(Type.Unsafe<Pool>({ description: 'a pool of yours; it is not closed' })),
+  /** A pool of yours; it is not closed. */
+  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off'])),
   listenConnectionString: Type.Optional(
     Type.String({ minLength: 1, description: 'direct connection for LISTEN where the other goes through pgbouncer' })
   ),
@@ -37,13 +38,15 @@ export const PostgresTransportSchema = Type.Object({
   leaseMs: duration(10_000, 'a silent member loses its partitions after so long', 300),
   retentionMs: Type.Integer({
     minimum: 1000,
+    maximum: CENTURY_MS,
     default: 7 * 24 * 3_600_000,
     description: 'messages are kept for so long, read or not'
   }),
   publishTimeoutMs: duration(10_000, 'publish settles within this time'),
   notify: Type.Boolean({ default: true, description: 'wake consumers by NOTIFY; polling goes on' }),
   closeTimeoutMs: duration(10_000, 'for the plugin to close the transport in'),
-  logger: Type.Optional(Type.Unsafe<Logger>({ description: 'default: fastify.log, or none for the bare factory' }))
+  /** Default: fastify.log, or none for the bare factory. */
+  logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })
 
 /** What a caller gives. One of `connectionString` and `pool` is required. */

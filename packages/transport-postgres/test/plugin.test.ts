@@ -48,4 +48,11 @@ t.test('refuses options it does not know', async t => {
     },
     { message: /did you mean "connectionString"/ }
   )
+  for (const wrong of [{ pool: {} }, { logger: {} }, { retentionMs: Number.MAX_SAFE_INTEGER }]) {
+    const other = Fastify()
+    const [name = ''] = Object.keys(wrong)
+    other.register(postgresTransport, wrong as object)
+    await t.rejects(async () => other.ready(), { code: 'SF_OPTIONS_INVALID', message: `option "${name}"` })
+    await other.close()
+  }
 })
