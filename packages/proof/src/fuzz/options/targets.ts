@@ -107,10 +107,10 @@ async function handles(app: FastifyInstance, { timeoutMs = 1000, lockTimeoutMs =
 }
 
 /** A handler that fails: what becomes of it must be written down. */
-async function setsAside(app: FastifyInstance, { retry = {}, pauseAfterKeys }: Record<string, unknown>) {
+async function setsAside(app: FastifyInstance, { retry = {}, pauseAfterKeys = 10 }: Record<string, unknown>) {
   const { quickRetries = 0, quickRetryDelayMs = 0 } = (retry ?? {}) as Record<string, unknown>
-  // With 1, a failing key is the world's fault: the group pauses.
-  if (pauseAfterKeys === 1 || Number(quickRetries) > 2 || Number(quickRetryDelayMs) > 100) return
+  // With so few failing keys it is the world's fault: the group pauses.
+  if (Number(pauseAfterKeys) < 3 || Number(quickRetries) > 2 || Number(quickRetryDelayMs) > 100) return
   const late = new Promise<'late'>(resolve => setTimeout(resolve, 3000, 'late').unref())
   const result = await Promise.race([deliver(app, Asked, { id: crypto.randomUUID() }, { source: 'other' }), late])
   if (result === 'late') throw new Error(`a failed delivery is not set aside: ${app.inbox.health().reason}`)

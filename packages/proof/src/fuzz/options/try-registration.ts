@@ -103,5 +103,8 @@ async function settled(work: Promise<unknown> | PromiseLike<unknown>, ms: number
   }
 }
 
-const say = (error: Error) =>
-  `${(error as { code?: string }).code ?? 'no code'} ${error.stack ?? error.message}`.slice(0, 1500)
+function say(error: Error): string {
+  const [first = '', ...frames] = (error.stack ?? error.message).split('\n')
+  const ours = frames.filter(frame => !frame.includes('node_modules')).slice(0, 6)
+  return [`${(error as { code?: string }).code ?? 'no code'} ${first.slice(0, 300)}`, ...ours].join('\n')
+}
