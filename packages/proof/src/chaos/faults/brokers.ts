@@ -82,7 +82,8 @@ async function joinGroup({ kafka: { direct } }: Cluster, group: 'market' | 'depl
 function unlessGone(error: Error & { groups?: { errorCode?: number }[] }): void {
   const GROUP_ID_NOT_FOUND = 69
   if (error.groups?.every(({ errorCode }) => errorCode === GROUP_ID_NOT_FOUND)) return
-  throw error
+  const codes = error.groups?.map(({ errorCode }) => errorCode)
+  throw codes === undefined ? error : new Error(`${error.message}: ${codes}`)
 }
 
 /** The group is forgotten while its members are away: the whole topics come again. */
