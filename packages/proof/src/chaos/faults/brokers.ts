@@ -67,14 +67,17 @@ async function deleteRecords({ kafka: { direct } }: Cluster, topic: string, dele
 
 /** A stranger joins the group, takes its share of the partitions, consumes nothing, and leaves. */
 async function joinGroup({ kafka: { direct } }: Cluster, group: 'market' | 'deploy', random: Random): Promise<void> {
-  const stranger = kafkaOf(direct).consumer({ groupId: group, allowAutoTopicCreation: false, sessionTimeout: 6000 })
+  // One that starts anew by itself after a failure would stay for ever.
+  const retry = { restartOnFailure: async () => false }
+  const options = { groupId: group, allowAutoTopicCreation: false, sessionTimeout: 6000, retry }
+  const stranger = kafkaOf(direct).consumer(options)
   await stranger.connect()
   try {
     await stranger.subscribe({ topics: [...GROUPS[group]] })
     await stranger.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} })
     await pause(random, 1500, 3000)
   } finally {
-    await stranger.disconnect().catch(() => {})
+    await insist(() => stranger.disconnect())
   }
 }
 
