@@ -85,16 +85,18 @@ export const hostile: fc.Arbitrary<unknown> = fc.constantFrom(...HOSTILE)
 export function fitting(member: Member): fc.Arbitrary<unknown> {
   if (member.anyOf) return fc.oneof(...member.anyOf.map(fitting))
   if ('const' in member) return fc.constant(member.const)
-  const { minimum = 0, maximum = 2 ** 31 - 1, default: fallback } = member
+  const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER, default: fallback } = member
   const usual = fallback === undefined ? [] : [fc.constant(fallback)]
+  // What fits a bigint may not fit an integer, a timer or a date.
+  const bounds = [minimum, minimum + 1, 2 ** 31 - 1, 2 ** 31, maximum].filter(n => n >= minimum && n <= maximum)
   if (member.type === 'integer')
     return fc.oneof(
       ...usual,
-      fc.constantFrom(minimum, minimum + 1, maximum),
-      fc.integer({ min: minimum, max: maximum })
+      fc.constantFrom(...bounds),
+      fc.integer({ min: minimum, max: Math.min(maximum, 2 ** 31 - 1) })
     )
   if (member.type === 'number')
-    return fc.oneof(...usual, fc.constantFrom(minimum, maximum), fc.double({ min: minimum, max: 1e6, noNaN: true }))
+    return fc.oneof(...usual, fc.constantFrom(...bounds), fc.double({ min: minimum, max: 1e6, noNaN: true }))
   if (member.type === 'boolean') return fc.boolean()
   return fallback === undefined ? hostile : fc.constant(fallback)
 }
