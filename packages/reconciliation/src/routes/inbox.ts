@@ -115,7 +115,9 @@ export function actOnInbox(server: Server, context: Context): void {
       const { consumer, id } = request.params
       const actor = actorOf(request)
       const { note } = request.body
-      const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message: note }
+      // PostgreSQL cannot read half a surrogate pair in JSON.
+      const message = note.replace(/\p{Surrogate}/gu, '\ufffd')
+      const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message }
       const released = await context.write(async (db, tx) => {
         const delivery = await releaseHeld(db, { consumer, eventId: id, actor, note, error })
         // Other groups than the service's own answer nobody: their failures are no verdict on the request.
