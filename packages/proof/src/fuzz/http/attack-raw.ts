@@ -3,8 +3,10 @@ import type { Random } from '../../random.ts'
 import type { Target } from './ask.ts'
 import { describe, type Exchange, faultOf } from './exchange.ts'
 import type { Operation } from './operations.ts'
-import { abandonedOrders, rawKeys, rawPosts, rawRequests } from './raw-messages.ts'
+import { abandonedOrders, rawKeys, rawPosts, rawRequests, WORDS } from './raw-messages.ts'
 import { type RawMessage, sendRaw } from './send-raw.ts'
+
+const ORDER = { path: '/orders', body: { product: 'sleeper', plan: WORDS } }
 
 /** An answer, or the end of the connection where that is one. */
 const rawFaultOf = (exchange: Exchange, { expects = 'answer' }: RawMessage): string | undefined =>
@@ -17,13 +19,10 @@ export async function attackRaw(
   { random, abandoned }: { random: Random; abandoned: number }
 ): Promise<{ exchanges: Exchange[]; violations: string[] }> {
   const credentials = [`authorization: Bearer ${OPERATOR_TOKEN}`]
-  const paths = operations.flatMap(({ method, path }) => (method === 'POST' ? [path] : []))
-  const messages: RawMessage[] = [
-    ...rawRequests(random),
-    ...paths.flatMap(path => rawPosts(path, credentials, random)),
-    ...(target.service === 'market' ? [...rawPosts('/orders', [], random), ...rawKeys()] : []),
-    ...(target.service === 'market' ? abandonedOrders(abandoned, random) : [])
-  ]
+  const posts = operations.flatMap(({ method, path, body }) => (method === 'POST' ? [{ path, body }] : []))
+  const messages: RawMessage[] = [...rawRequests(random), ...posts.flatMap(post => rawPosts(post, credentials, random))]
+  if (target.service === 'market')
+    messages.push(...rawPosts(ORDER, [], random), ...rawKeys(), ...abandonedOrders(abandoned, random))
   const exchanges: Exchange[] = []
   const violations: string[] = []
   for (const message of messages) {

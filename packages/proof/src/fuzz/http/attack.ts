@@ -54,7 +54,7 @@ export async function attack(cluster: Cluster, options: AttackOptions): Promise<
   const violations: string[] = []
   const take = (name: string, found: { exchanges: Exchange[]; violations: string[] }) => {
     exchanges.push(...found.exchanges)
-    violations.push(...found.violations)
+    violations.push(...oneOfEach(found.violations))
     log(`fuzz: ${name}: ${found.exchanges.length} requests, ${found.violations.length} violations`)
   }
   const ground = await prepareGround(cluster, { service: 'market', url: market.url }, exchanges)
@@ -144,13 +144,14 @@ async function asOperator({ operations, ...target }: Victim) {
   return { exchanges, violations }
 }
 
-/** One violation of each kind: the same fault of the same operation is told once. */
-function faultsOf(exchanges: readonly Exchange[]): string[] {
-  const found = new Map<string, string>()
-  for (const exchange of exchanges) {
+const faultsOf = (exchanges: readonly Exchange[]): string[] =>
+  exchanges.flatMap(exchange => {
     const fault = faultOf(exchange)
-    const kind = `${exchange.method} ${exchange.path.split('?', 1)[0]?.replace(/[0-9a-f-]{36}/gi, ':id')} ${fault}`
-    if (fault !== undefined && !found.has(kind)) found.set(kind, describe(exchange, fault))
-  }
-  return [...found.values()]
+    return fault === undefined ? [] : [describe(exchange, fault)]
+  })
+
+/** The same fault of the same operation is told once. */
+function oneOfEach(violations: readonly string[]): string[] {
+  const kindOf = (text: string) => text.split('\n', 1)[0]?.replace(/[0-9a-f-]{36}|\?\S*/gi, '')
+  return [...new Map(violations.map(text => [kindOf(text), text])).values()]
 }

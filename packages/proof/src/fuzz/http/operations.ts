@@ -1,5 +1,6 @@
 import type { ServiceName } from '../../check/look-up.ts'
 import type { Ground } from './prepare-ground.ts'
+import { WORDS } from './raw-messages.ts'
 
 /** The part of an OpenAPI document that is read here. */
 export interface Document {
@@ -16,7 +17,7 @@ export interface Operation {
 }
 
 const OPERATOR = '/reconciliation/'
-const NOTE = { note: 'a fuzz says so' }
+const NOTE = { note: WORDS }
 
 const bodyOf: Record<string, (ids: Ids) => unknown> = {
   '/events/{id}/resend': () => NOTE,

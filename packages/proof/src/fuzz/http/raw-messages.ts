@@ -21,37 +21,42 @@ function post(path: string, fields: readonly Bytes[], body: Bytes): Buffer {
 
 const nested = (open: string, close: string, depth: number) => open.repeat(depth) + close.repeat(depth)
 
-/** Bodies that are no sound JSON, or hide something in it. */
-export function bodies(random: Random): Record<string, Bytes> {
+/** Where a text of one's own stands in the body of an operation. */
+export const WORDS = 'a fuzz says so'
+
+/** Bodies that are no sound JSON, or hide something in it; most of them are the right one but for that. */
+function bodies(sound: string, random: Random): Record<string, Bytes> {
+  const before = (member: string) => `{${member},${sound.slice(1)}`
+  const saying = (...words: Bytes[]) => {
+    const [head = '', tail = ''] = sound.split(WORDS)
+    return bytesOf(head, ...words, tail)
+  }
   return {
     nothing: '',
-    'half of it': '{"product":"sleeper","plan":',
+    'half of it': sound.slice(0, sound.length / 2),
     'deep lists': nested('[', ']', 200_000),
     'deep objects': `${'{"a":'.repeat(150_000)}1${'}'.repeat(150_000)}`,
-    'a deep parameter': `{"product":"sleeper","plan":"simulated","parameters":${nested('[', ']', 100_000)}}`,
-    'more than is allowed': `{"note":"${'x'.repeat(MEGABYTE + 1)}"}`,
-    'as much as is allowed': `{"note":"${'x'.repeat(MEGABYTE - 11)}"}`,
-    __proto__: '{"__proto__":{"isAdmin":true},"note":"x","product":"sleeper","plan":"simulated"}',
-    'an escaped __proto__': '{"\\u005f_proto__":{"isAdmin":true},"note":"x"}',
-    constructor: '{"constructor":{"prototype":{"isAdmin":true}},"note":"x"}',
-    'a constructor that is text': '{"constructor":"x","toString":"x","hasOwnProperty":1,"note":"x"}',
-    'invalid UTF-8': bytesOf(
-      '{"product":"sleeper","plan":"',
-      Buffer.from([0xff, 0xfe, 0xc0, 0x80]),
-      '","note":"',
-      Buffer.from([0xed, 0xa0, 0x80]),
-      '"}'
-    ),
-    'a NUL, escaped': '{"product":"sleeper","plan":"a\\u0000b","note":"a\\u0000b"}',
-    'a NUL, plain': '{"product":"sleeper","plan":"a\u0000b","note":"a\u0000b"}',
-    'half a surrogate pair': '{"product":"sleeper","plan":"\\ud800","note":"\\udfff"}',
-    'a key twice': '{"product":"nothing","product":"sleeper","plan":"a","plan":"simulated","note":1,"note":"x"}',
-    'a byte order mark': '\ufeff{"product":"sleeper","plan":"simulated","note":"x"}',
-    'two values': '{"note":"x"}{"note":"y"}',
-    'huge numbers': '{"product":"sleeper","plan":"simulated","parameters":{"durationMs":1e999,"failureRate":-1e999}}',
-    'a number of many digits': `{"product":"sleeper","plan":"simulated","parameters":{"durationMs":${'9'.repeat(10_000)}}}`,
+    'a deep member': before(`"parameters":${nested('[', ']', 100_000)}`),
+    'more than is allowed': saying('x'.repeat(MEGABYTE + 1)),
+    'as much as is allowed': saying('x'.repeat(MEGABYTE - sound.length)),
+    'an endless blank': sound + ' '.repeat(500_000),
+    __proto__: before('"__proto__":{"isAdmin":true}'),
+    'an escaped __proto__': before('"\\u005f_proto__":{"isAdmin":true}'),
+    constructor: before('"constructor":{"prototype":{"isAdmin":true}}'),
+    'a constructor that is text': before('"constructor":"x","toString":"x","hasOwnProperty":1'),
+    'invalid UTF-8': saying(Buffer.from([0xff, 0xfe, 0xc0, 0x80, 0xed, 0xa0, 0x80])),
+    'a NUL, escaped': saying('a\\u0000b'),
+    'a NUL, plain': saying('a\u0000b'),
+    'half a surrogate pair': saying('\\ud800'),
+    'a control character': saying('\\u0001\\u001b[31m\\r\\nlevel=60'),
+    SQL: saying("'; drop table steadfast.event; --"),
+    'every key twice': `${sound.slice(0, -1)},${sound.slice(1)}`,
+    'a byte order mark': `\ufeff${sound}`,
+    'two values': sound + sound,
+    'huge numbers': before('"limit":1e999,"parameters":{"durationMs":1e999,"failureRate":-1e999}'),
+    'a number of many digits': before(`"limit":${'9'.repeat(10_000)}`),
     'many keys': `{${Array.from({ length: 50_000 }, (_, index) => `"k${index}":0`)}}`,
-    'a list': '[{"note":"x"}]',
+    'a list': `[${sound}]`,
     null: 'null',
     'random bytes': Buffer.from(Array.from({ length: random.between(1, 2000) }, () => random.between(0, 255)))
   }
@@ -92,8 +97,12 @@ export const KEYS: readonly (readonly Bytes[])[] = [
 ]
 
 /** Every POST of a service with bodies, content types and lengths that nobody meant. */
-export function rawPosts(path: string, fields: readonly string[], random: Random): RawMessage[] {
-  const named = Object.entries(bodies(random)).map(([name, body]) => ({
+export function rawPosts(
+  { path, body: meant }: { path: string; body: unknown },
+  fields: readonly string[],
+  random: Random
+): RawMessage[] {
+  const named = Object.entries(bodies(JSON.stringify(meant), random)).map(([name, body]) => ({
     name,
     bytes: post(path, [...fields, JSON_TYPE], body)
   }))
