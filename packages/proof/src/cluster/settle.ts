@@ -24,6 +24,8 @@ export interface SettleOptions {
 }
 
 const LOOK_MS = 500
+/** However much moves: what is not finished by then does not finish. */
+const LONGEST_MS = 900_000
 
 /** So long nothing may change, with nothing left to wait for, before the rest counts as stuck. */
 const isStuck = (open: Open[], unchangedMs: number, bounds: Bounds) =>
@@ -36,6 +38,7 @@ const isStuck = (open: Open[], unchangedMs: number, bounds: Bounds) =>
 export async function settle(cluster: Cluster, { bounds, work, log }: SettleOptions): Promise<FinalState> {
   const { pools } = cluster
   await cluster.ready(bounds.unfinishedMs * 3).catch(error => log((error as Error).message))
+  const begun = performance.now()
   let last = ''
   let changed = performance.now()
   for (;;) {
@@ -52,7 +55,7 @@ export async function settle(cluster: Cluster, { bounds, work, log }: SettleOpti
       log(`settling: ${text}`)
     }
     last = text
-    if (isStuck(open, performance.now() - changed, bounds)) return final
+    if (isStuck(open, performance.now() - changed, bounds) || performance.now() - begun > LONGEST_MS) return final
     await sleep(LOOK_MS)
   }
 }
