@@ -2,6 +2,7 @@ import { createError } from '@fastify/error'
 import { errors } from '@steadfast/store'
 
 export const {
+  CallerGone,
   TransactionClosed,
   TransactionControl,
   NotCommitted,

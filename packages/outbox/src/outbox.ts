@@ -2,7 +2,7 @@ import { buildEvent, type EventContract, type ExactJson, type NewEvent } from '@
 import { type Queryable, storeOn, type TransactionOptions, type TransactionPool, writeEvents } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import * as channels from './channels.ts'
-import { ContractTwice, ContractUnknown } from './errors.ts'
+import { CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
 import type { Settings } from './options.ts'
 import {
   type AnyContract,
@@ -100,7 +100,7 @@ function transactionOptions(options: Settings, listeners: Set<Listener>, log: Fa
     statementTimeoutMs: options.statementTimeoutMs,
     connectTimeoutMs: options.connectTimeoutMs,
     onIdleError: err => log.warn({ err }, 'connection lost within a transaction'),
-    onLate: err => log.error({ err }, 'transaction used after its end'),
+    onLate: err => log[err instanceof CallerGone ? 'debug' : 'error']({ err }, 'transaction used after its end'),
     onBeforeCommit: events => channels.beforeCommit.hasSubscribers && channels.beforeCommit.publish({ events }),
     onCommitted(events) {
       if (channels.afterCommit.hasSubscribers) channels.afterCommit.publish({ events })

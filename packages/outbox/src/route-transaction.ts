@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { TwoTransactions } from './errors.ts'
+import { CallerGone, TwoTransactions } from './errors.ts'
 import type { Answer, RequestTransaction } from './request-transaction.ts'
 
 /** The route option `transaction`. */
@@ -51,8 +51,8 @@ function others(hooks: unknown, own: unknown): unknown[] {
 
 /** Whatever ends a response without onSend (hijack, a caller gone, raw.end()) ends the transaction by a rollback. */
 function guardReply(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const rollback = () => void (request as WithTransaction)[kTransaction]?.rollback()
-  reply.raw.once('close', rollback)
+  const rollback = (reason?: Error) => void (request as WithTransaction)[kTransaction]?.rollback(reason)
+  reply.raw.once('close', () => rollback(reply.raw.writableEnded ? undefined : new CallerGone()))
   const hijack = reply.hijack
   reply.hijack = function hijackWithoutTransaction() {
     rollback()

@@ -45,6 +45,7 @@ t.test('a response ended behind the back of Fastify rolls back too', async t => 
 t.test('a caller that goes away before the answer: rolled back, connection free', async t => {
   const gone = deferred()
   const handled = deferred<unknown>()
+  const lines: string[] = []
   const { app, stored, quiet } = await buildApp(
     t,
     app => {
@@ -55,15 +56,20 @@ t.test('a caller that goes away before the answer: rolled back, connection free'
         await gone.promise
         const late = request.tx.query("insert into orders values ('late')")
         handled.resolve(late.catch(error => error.code))
+        await late
         return 'ok'
       })
     },
-    { pool: { max: 1 } }
+    {
+      pool: { max: 1 },
+      server: { logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } }
+    }
   )
   const caller = request(await listen(app), { method: 'POST' })
   caller.on('error', () => {})
   caller.end()
-  t.equal(await handled.promise, 'SF_OUTBOX_TRANSACTION_CLOSED')
+  t.equal(await handled.promise, 'SF_OUTBOX_CALLER_GONE')
   await quiet()
+  t.same(lines, [], 'nobody is to blame')
   t.same(await stored(), { orders: [], events: [] })
 })

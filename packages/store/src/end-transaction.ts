@@ -18,7 +18,8 @@ export function commit(session: Session, answer: unknown): Promise<void> {
 }
 
 /** See {@link Transaction.rollback}. While COMMIT is under way it waits for that, and changes nothing. */
-export function rollback(session: Session): Promise<void> {
+export function rollback(session: Session, reason?: Error): Promise<void> {
+  if (session.ending === undefined) session.reason = reason
   session.ending ??= giveUp(session)
   return session.ending.catch(() => {})
 }

@@ -25,6 +25,12 @@ export const TransactionClosed = createError(
   'The transaction is over: its handle was used after the answer, a timeout or a rollback. Await every write before you reply.',
   500
 )
+/** A statement, an event or a COMMIT after the caller went away, which rolled back. 499, as nobody sees it but the log. */
+export const CallerGone = createError(
+  'SF_OUTBOX_CALLER_GONE',
+  'The caller went away before the answer: the transaction was rolled back.',
+  499
+)
 /** BEGIN, COMMIT, ROLLBACK and their like are not the handler's: the transaction ends with the answer. */
 export const TransactionControl = createError(
   'SF_OUTBOX_TRANSACTION_CONTROL',

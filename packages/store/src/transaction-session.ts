@@ -32,6 +32,8 @@ export interface Session {
   savepoints: { name: string; written: number }[]
   beforeCommit: ((answer: unknown) => void | Promise<void>)[]
   ending: Promise<void> | undefined
+  /** Why it was rolled back, for whoever uses the handle afterwards. */
+  reason: Error | undefined
 }
 
 const ignore = () => {}
@@ -41,7 +43,7 @@ export function inTurn<T>(session: Session, work: () => Promise<T>): Promise<T> 
   session.pending++
   const turn = session.tail
     .then(() => {
-      if (session.abandoned) throw new TransactionClosed()
+      if (session.abandoned) throw closedError(session)
       return work()
     })
     .finally(() => session.pending--)
@@ -49,9 +51,11 @@ export function inTurn<T>(session: Session, work: () => Promise<T>): Promise<T> 
   return turn
 }
 
+const closedError = ({ reason }: Session): Error => reason ?? new TransactionClosed()
+
 /** The answer to whoever uses a closed handle: rejected, and reported, because perhaps nobody awaits it. */
 export function refuseLate(session: Session): Promise<never> {
-  const error = new TransactionClosed()
+  const error = closedError(session)
   session.options.onLate?.(error)
   const refusal = Promise.reject(error)
   refusal.catch(ignore)
@@ -77,7 +81,7 @@ async function takeClient(session: Session): Promise<LentClient> {
   })
   if (session.abandoned) {
     client.release()
-    throw new TransactionClosed()
+    throw closedError(session)
   }
   session.client = client
   session.state = 'open'
@@ -141,7 +145,7 @@ export async function attempt<T>(session: Session, step: () => Promise<T>): Prom
     session.error ??= sqlStateOf(error) === undefined ? (session.client?.lost ?? error) : error
     if (sqlStateOf(error) === undefined) session.unsent ??= error
     // The rollback did not wait for this statement: its connection was closed under it.
-    if (session.abandoned) throw Object.assign(new TransactionClosed(), { cause: error })
+    if (session.abandoned) throw session.reason ?? Object.assign(new TransactionClosed(), { cause: error })
     throw asTransactionError(error, session.client?.lost)
   }
 }

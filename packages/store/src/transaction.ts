@@ -60,8 +60,11 @@ export interface Transaction {
    * @throws SF_OUTBOX_NOT_COMMITTED, SF_OUTBOX_OUTCOME_UNKNOWN, and those of {@link query}
    */
   commit(answer?: unknown): Promise<void>
-  /** Idempotent; never rejects; does nothing once {@link commit} has begun. */
-  rollback(): Promise<void>
+  /**
+   * Idempotent; never rejects; does nothing once {@link commit} has begun. `reason`: what later uses of the handle are
+   * rejected with; default SF_OUTBOX_TRANSACTION_CLOSED.
+   */
+  rollback(reason?: Error): Promise<void>
 }
 
 /**
@@ -89,7 +92,8 @@ export function openTransaction(pool: TransactionPool, options: TransactionOptio
     writeThrough: false,
     savepoints: [],
     beforeCommit: [],
-    ending: undefined
+    ending: undefined,
+    reason: undefined
   }
   return {
     get state() {
@@ -106,7 +110,7 @@ export function openTransaction(pool: TransactionPool, options: TransactionOptio
       session.beforeCommit.push(fn)
     },
     commit: answer => commit(session, answer),
-    rollback: () => rollback(session)
+    rollback: reason => rollback(session, reason)
   }
 }
 
