@@ -5,16 +5,17 @@ import type { ServiceProcess } from '../cluster/supervise.ts'
 import type { CrashPoint } from './points.ts'
 
 const REACH_MS = 40_000
-const READY_MS = 60_000
+// a process that dies while its group is rebalancing holds the others up for Kafka's rebalance timeout, a minute
+const READY_MS = 120_000
 const SILENCE_MS = 4500
 
 /**
  * Arms a process and resolves when it has ended at the point and works again.
  *
- * @throws when the point is not reached
+ * @throws when the point is not reached, or the process does not come back
  */
 export async function crashOnce(cluster: Cluster, target: ServiceProcess, point: CrashPoint): Promise<void> {
-  await until(async () => (await target.unfitness()) === undefined, { timeoutMs: READY_MS, intervalMs: 200 })
+  await isFit(target)
   const { crashed } = await target.crashAt(point.at)
   const provoking = new AbortController()
   const provoked = provoke(cluster, target, point, provoking.signal)
@@ -26,7 +27,18 @@ export async function crashOnce(cluster: Cluster, target: ServiceProcess, point:
     await target.kill9()
     throw new Error(`${target.name} did not reach ${point.at} (${point.words})`)
   }
-  await until(async () => (await target.unfitness()) === undefined, { timeoutMs: READY_MS, intervalMs: 200 })
+  await isFit(target)
+}
+
+async function isFit(target: ServiceProcess): Promise<void> {
+  let reason: string | undefined
+  const fit = async () => {
+    reason = await target.unfitness()
+    return reason === undefined
+  }
+  await until(fit, { timeoutMs: READY_MS, intervalMs: 200 }).catch(() => {
+    throw new Error(`${target.name} cannot work after ${READY_MS} ms: ${reason}`)
+  })
 }
 
 async function provoke(
