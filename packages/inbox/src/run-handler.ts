@@ -43,10 +43,7 @@ export async function runHandler(
   return await callHandler(server, request, reply, handler)
 }
 
-/**
- * A handler that sends without returning the reply is waited for as well. One that ends after its time has no say any more:
- * Fastify is answering, and would throw if it were told to send while hooks of that answer run.
- */
+/** A handler that sends without returning the reply is waited for as well. */
 async function callHandler(
   server: FastifyInstance,
   request: FastifyRequest,
@@ -59,15 +56,10 @@ async function callHandler(
     sent = true
     return send.call(this, payload)
   } as typeof send
-  try {
-    const returned = handler.call(server, request, reply)
-    const isAsync = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
-    const value = await returned
-    return request.signal.aborted || (value === undefined && (sent || !isAsync)) ? reply : value
-  } catch (error) {
-    if (request.signal.aborted) return reply
-    throw error
-  }
+  const returned = handler.call(server, request, reply)
+  const isAsync = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
+  const value = await returned
+  return value === undefined && (sent || !isAsync) ? reply : value
 }
 
 /** Makes the delivery this transaction's. What is returned ends it without the handler. */

@@ -226,7 +226,7 @@ async function settled({ app, pool }: Built, id: string) {
 t.test('a reply that was taken away is a failure', async t => {
   let runs = 0
   const { app, pool } = await build(t, app => {
-    app.onEvent(Task, { timeoutMs: 50 }, async (request, reply) => {
+    app.onEvent(Task, { timeoutMs: 500 }, async (request, reply) => {
       await insertEffect(request.tx, request.body)
       if (++runs === 1) return reply.hijack()
     })
