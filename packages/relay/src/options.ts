@@ -20,7 +20,7 @@ export interface RelayOptions {
   sendTimeoutMs?: number
   /** The longest wait for an answer of the database, or for a connection of the pool. Default 15,000. */
   queryTimeoutMs?: number
-  /** How long closing waits for the send under way. Default 10,000. */
+  /** How long closing waits for the send under way. Default 5000. */
   closeDeadlineMs?: number
   /**
    * `true`: after commits in this process, relays of other processes are woken by NOTIFY, and this one listens, on a
@@ -46,7 +46,7 @@ export const RelayOptionsSchema = Type.Object({
   deadAfterMs: ms(5000),
   sendTimeoutMs: ms(30_000),
   queryTimeoutMs: ms(15_000),
-  closeDeadlineMs: ms(10_000),
+  closeDeadlineMs: ms(5000),
   notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
   notifyHeartbeatMs: ms(5000),
   schema: Type.Optional(Type.String()),

@@ -23,7 +23,7 @@ export interface SweeperOptions {
   lockTimeoutMs?: number
   /** The longest statement. Default 10,000. */
   statementTimeoutMs?: number
-  /** How long closing waits for the tick under way. Default 5000. */
+  /** How long closing waits for the tick under way. Default 2000. */
   closeDeadlineMs?: number
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
@@ -44,7 +44,7 @@ export const SweeperOptionsSchema = Type.Object({
   purgeBatch: positive(1000),
   lockTimeoutMs: ms(2000),
   statementTimeoutMs: ms(10_000),
-  closeDeadlineMs: ms(5000),
+  closeDeadlineMs: ms(2000),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

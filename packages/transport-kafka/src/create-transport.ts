@@ -28,8 +28,10 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   let closing: Promise<void> | undefined
 
   async function closeAll(deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs
     await Promise.all([...supervisors].map(supervisor => supervisor.close(deadlineMs)))
-    await Promise.all([producers.close(Math.max(deadlineMs, 100)), admins.close(Math.max(deadlineMs, 100))])
+    const leftMs = Math.max(end - performance.now(), 100)
+    await Promise.all([producers.close(leftMs), admins.close(leftMs)])
   }
 
   return {

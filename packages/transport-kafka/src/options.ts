@@ -41,7 +41,7 @@ export const KafkaTransportSchema = Type.Object({
   rebalanceTimeoutMs: duration(60_000, 'for all members to rejoin'),
   heartbeatIntervalMs: duration(3000, 'between heartbeats'),
   maxWaitTimeMs: duration(500, 'a fetch waits so long for data; also bounds seek, rebalance and close'),
-  closeTimeoutMs: duration(10_000, 'for the plugin to close the transport in'),
+  closeTimeoutMs: duration(5000, 'for the plugin to close the transport in'),
   /** Default: fastify.log, or none for the bare factory. */
   logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })

@@ -44,7 +44,7 @@ export const PostgresTransportSchema = Type.Object({
   }),
   publishTimeoutMs: duration(10_000, 'publish settles within this time'),
   notify: Type.Boolean({ default: true, description: 'wake consumers by NOTIFY; polling goes on' }),
-  closeTimeoutMs: duration(10_000, 'for the plugin to close the transport in'),
+  closeTimeoutMs: duration(5000, 'for the plugin to close the transport in'),
   /** Default: fastify.log, or none for the bare factory. */
   logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })

@@ -8,7 +8,7 @@ import { settle } from './settle.ts'
 import type { Cluster } from './start-cluster.ts'
 
 /** What the services are allowed after healing. */
-export const BOUNDS: Bounds = { unfinishedMs: 30_000, exitMs: 10_000, deadTuples: 1500, claimBuffers: 400 }
+export const BOUNDS: Bounds = { unfinishedMs: 30_000, exitMs: 29_000, deadTuples: 1500, claimBuffers: 400 }
 
 const SLOW_MS = 6000
 
