@@ -24,6 +24,13 @@ t.test('a verdict parks what still waits, from whom it is awaited', async t => {
       fit ? { status: 'PARKED', parkReason: 'REFUSED', lastError: 'no stock', due: status === 'NEW' } : { status }
     )
   }
+  const late = await seedEvent(pool, { status: 'PARKED', park_reason: 'UNCONFIRMED' })
+  t.ok(
+    await parkEvent(db, { id: late, reason: 'REFUSED', error: 'no stock', from: 'deploy' }),
+    'late, it gives the reason'
+  )
+  t.match(await getEvent(db, late), { status: 'PARKED', parkReason: 'REFUSED', lastError: 'no stock' })
+  t.notOk(await parkEvent(db, { id: late, reason: 'ANSWER_HELD', error: 'x', from: 'deploy' }), 'once')
   const id = await seedEvent(pool, { status: 'PUBLISHED' })
   const answer = randomUUID()
   t.ok(await parkEvent(db, { id, reason: 'ANSWER_HELD', error: 'x', confirmedBy: answer }))

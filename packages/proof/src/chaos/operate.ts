@@ -12,7 +12,7 @@ interface Item {
 }
 
 const EVERY_MS = 2000
-const AT_ONCE = 8
+const AT_ONCE = 40
 
 /** A person who works through what was parked and held, now this way, now that. */
 export interface Operator {
@@ -66,11 +66,11 @@ export function createOperator({ processes, journal, pools }: Cluster, random: R
     let found = 0
     for (const service of ['deploy', 'market'] as const) {
       const held = await look(service, `/inbox?state=HELD&limit=${AT_ONCE}&order=oldest`)
-      for (const { eventId } of held) await onHeld(service, eventId)
+      await Promise.all(held.map(({ eventId }) => onHeld(service, eventId)))
       found += held.length
     }
     const parked = await look('market', `/events?status=PARKED&limit=${AT_ONCE}&order=oldest`)
-    for (const item of parked) await onParked(item)
+    await Promise.all(parked.map(onParked))
     return found + parked.length
   }
   return {

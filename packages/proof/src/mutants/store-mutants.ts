@@ -32,6 +32,12 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: byEvents
   },
   {
+    name: 'late-refusal-untold',
+    invariant: [7, 'each parking has its reason: a refusal that comes to a parked event tells it'],
+    edits: [inStore('park-event', ` or (status = 'PARKED' and park_reason = 'UNCONFIRMED')`, '')],
+    catchBy: byEvents
+  },
+  {
     name: 'confirm-from-anybody',
     invariant: [3, 'a confirmation traces back to the answer that was awaited'],
     edits: [inStore('confirm-event', ' and e.awaits_from = $3', '')],
