@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import postgres from '@fastify/postgres'
-import { type TestDatabase, testDatabase, testKafka } from '@steadfast/dev-services'
+import { type TestDatabase, testDatabase, testKafka, until } from '@steadfast/dev-services'
 import { defineEvent, type EventContract } from '@steadfast/events'
 import outbox from '@steadfast/outbox'
 import { migrate } from '@steadfast/store'
@@ -134,11 +134,17 @@ export async function send(
 ): Promise<string> {
   const id = options.id ?? randomUUID()
   const { topic, key, headers, raw } = deliveryOf(contract as typeof Task, data, { ...options, id })
-  const [result] = await app.transport.publish(
-    [{ topic, key: key ?? id, headers, value: raw }],
-    AbortSignal.timeout(10_000)
+  const message = { topic, key: key ?? id, headers, value: raw }
+  // The broker may have no leader yet for a topic that was just made: it stored nothing then.
+  await until(
+    async () => {
+      const [result] = await app.transport.publish([message], AbortSignal.timeout(10_000))
+      if (result?.ok) return true
+      if (result?.kind === 'unavailable') return false
+      throw result?.error ?? new Error('not published')
+    },
+    { timeoutMs: 10_000 }
   )
-  if (!result?.ok) throw result?.error ?? new Error('not published')
   return id
 }
 
