@@ -18,6 +18,14 @@ export {
 } from './envelope.ts'
 export * as errors from './errors.ts'
 export { LANES, laneOf } from './lane.ts'
-export { CENTURY_MS, functionOption, InvalidOptions, instanceOption, LONGEST_MS, parseOptions } from './options.ts'
+export {
+  CENTURY_MS,
+  durationOption,
+  functionOption,
+  InvalidOptions,
+  instanceOption,
+  LONGEST_MS,
+  parseOptions
+} from './options.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
 export type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from './transport.ts'

@@ -54,6 +54,12 @@ export const CENTURY_MS = 36_500 * 86_400_000
 /** The longest duration of a timer: some eleven days, so that twice as much, or a little more, is no overflow. */
 export const LONGEST_MS = 1_000_000_000
 
+/** An option that is a duration in ms, which some timer waits for. `minimum`: default 1. */
+export const durationOption = (
+  fallback: number,
+  { minimum = 1, ...about }: { minimum?: number; description?: string } = {}
+) => Type.Integer({ minimum, maximum: LONGEST_MS, default: fallback, ...about })
+
 /** An option that is a function. */
 export const functionOption = <F>() =>
   Type.Refine(

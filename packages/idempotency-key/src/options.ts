@@ -1,4 +1,4 @@
-import { CENTURY_MS, functionOption, LONGEST_MS } from '@steadfast/events'
+import { CENTURY_MS, durationOption, functionOption } from '@steadfast/events'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 
@@ -23,7 +23,7 @@ export interface IdempotencyKeyOptions {
 export const IdempotencyKeyOptionsSchema = Type.Object({
   principal: Type.Optional(functionOption<NonNullable<IdempotencyKeyOptions['principal']>>()),
   ttlMs: Type.Integer({ minimum: 1, maximum: CENTURY_MS, default: 24 * 60 * 60 * 1000 }),
-  waitMs: Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: 1000 }),
+  waitMs: durationOption(1000),
   headers: Type.Array(Type.String(), {
     default: ['content-type', 'content-location', 'etag', 'last-modified', 'link', 'location']
   }),

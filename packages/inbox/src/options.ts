@@ -1,15 +1,11 @@
-import { CENTURY_MS, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { CENTURY_MS, durationOption, LONGEST_MS, parseOptions } from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
-
-const ms = (what: string, fallback: number) =>
-  Type.Integer({ minimum: 0, maximum: LONGEST_MS, default: fallback, description: what })
-const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 
 /** What {@link RetryOptions} are checked by. */
 export const RetrySchema = Type.Object({
   quickRetries: Type.Integer({ minimum: 0, default: 3 }),
-  quickRetryDelayMs: ms('before the first quick retry; doubles', 100),
+  quickRetryDelayMs: durationOption(100, { minimum: 0, description: 'before the first quick retry; doubles' }),
   delaysMs: Type.Array(Type.Integer({ minimum: 0, maximum: CENTURY_MS }), {
     default: [5_000, 30_000, 120_000, 600_000, 3_600_000]
   })
@@ -39,15 +35,15 @@ export const InboxSchema = Type.Object({
   schema: Type.Optional(Type.String()),
   maxInFlight: Type.Integer({ minimum: 1, default: 100 }),
   concurrency: Type.Optional(Type.Integer({ minimum: 1 })),
-  timeoutMs: Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: 30_000 }),
-  lockTimeoutMs: positive(5_000),
+  timeoutMs: durationOption(30_000),
+  lockTimeoutMs: durationOption(5_000),
   retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({ type: 'object' })),
   onExhausted: Type.Union([Type.Literal('hold'), Type.Literal('refuse')], { default: 'hold' }),
-  retryPollMs: ms('between two looks for what is due', 1_000),
+  retryPollMs: durationOption(1_000, { minimum: 0, description: 'between two looks for what is due' }),
   pauseAfterKeys: Type.Integer({ minimum: 1, default: 10 }),
-  pauseMs: positive(1_000),
-  pauseMaxMs: positive(30_000),
-  closeDeadlineMs: ms('for deliveries at work when the server closes', 10_000),
+  pauseMs: durationOption(1_000),
+  pauseMaxMs: durationOption(30_000),
+  closeDeadlineMs: durationOption(10_000, { minimum: 0, description: 'for deliveries at work when the server closes' }),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })
 

@@ -1,4 +1,4 @@
-import { CENTURY_MS, EVENT_DEFAULTS, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { CENTURY_MS, durationOption, EVENT_DEFAULTS, instanceOption, parseOptions } from '@steadfast/events'
 import { DEFAULT_SCHEMA } from '@steadfast/store'
 import { Type } from 'typebox'
 import type { AnyContract } from './request-transaction.ts'
@@ -32,7 +32,6 @@ export interface OutboxOptions {
 }
 
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
-const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 const contract = instanceOption<AnyContract>('a contract made by defineEvent', ['refusal'])
 
 /** What {@link OutboxOptions} are checked by. */
@@ -50,9 +49,9 @@ export const OutboxOptionsSchema = Type.Object({
     maximum: CENTURY_MS,
     default: EVENT_DEFAULTS.giveUpAfterMs
   }),
-  idleInTransactionTimeoutMs: ms(60_000),
-  statementTimeoutMs: Type.Integer({ minimum: 0, maximum: LONGEST_MS, default: 30_000 }),
-  connectTimeoutMs: ms(10_000)
+  idleInTransactionTimeoutMs: durationOption(60_000),
+  statementTimeoutMs: durationOption(30_000, { minimum: 0 }),
+  connectTimeoutMs: durationOption(10_000)
 })
 
 /** Options with every default filled in. */

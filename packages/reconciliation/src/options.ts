@@ -1,4 +1,4 @@
-import { functionOption, InvalidOptions, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { durationOption, functionOption, InvalidOptions, parseOptions } from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import type { Peer } from './ask-peer.ts'
 import type { Authorizer } from './guard.ts'
@@ -27,7 +27,6 @@ export interface ReconciliationOptions {
   statementTimeoutMs?: number
 }
 
-const ms = (fallback: number, minimum = 1) => Type.Integer({ minimum, maximum: LONGEST_MS, default: fallback })
 /** What {@link ReconciliationOptions} are checked by. */
 export const ReconciliationOptionsSchema = Type.Object({
   authorize: Type.Optional(functionOption<Authorizer>()),
@@ -35,10 +34,10 @@ export const ReconciliationOptionsSchema = Type.Object({
   consumer: Type.Optional(Type.String({ minLength: 1 })),
   schema: Type.Optional(Type.String()),
   peers: Type.Record(Type.String(), Type.Unsafe<Peer>({}), { default: {} }),
-  peerTimeoutMs: ms(5000),
-  settleMs: ms(10_000, 0),
+  peerTimeoutMs: durationOption(5000),
+  settleMs: durationOption(10_000, { minimum: 0 }),
   bulkLimit: Type.Integer({ minimum: 1, maximum: 100_000, default: 1000 }),
-  statementTimeoutMs: ms(15_000)
+  statementTimeoutMs: durationOption(15_000)
 })
 
 /** Fastify hands its own options of register on to the plugin. */

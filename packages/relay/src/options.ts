@@ -1,4 +1,4 @@
-import { instanceOption, LONGEST_MS } from '@steadfast/events'
+import { durationOption, instanceOption } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 
@@ -35,20 +35,19 @@ export interface RelayOptions {
   pool?: Pool
 }
 
-const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 /** What {@link RelayOptions} are checked by. */
 export const RelayOptionsSchema = Type.Object({
   batchSize: Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 }),
   maxBatchBytes: Type.Integer({ minimum: 1, default: 8 * 1024 * 1024 }),
-  pollIntervalMs: ms(200),
+  pollIntervalMs: durationOption(200),
   schedule: Type.Unsafe<string | false>({ anyOf: [{ type: 'string' }, { const: false }], default: '* * * * * *' }),
-  beatIntervalMs: ms(1000),
-  deadAfterMs: ms(5000),
-  sendTimeoutMs: ms(30_000),
-  queryTimeoutMs: ms(15_000),
-  closeDeadlineMs: ms(5000),
+  beatIntervalMs: durationOption(1000),
+  deadAfterMs: durationOption(5000),
+  sendTimeoutMs: durationOption(30_000),
+  queryTimeoutMs: durationOption(15_000),
+  closeDeadlineMs: durationOption(5000),
   notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
-  notifyHeartbeatMs: ms(5000),
+  notifyHeartbeatMs: durationOption(5000),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

@@ -1,4 +1,4 @@
-import { instanceOption, LONGEST_MS } from '@steadfast/events'
+import { durationOption, instanceOption } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import type { Retention } from './retention.ts'
@@ -31,20 +31,19 @@ export interface SweeperOptions {
   pool?: Pool
 }
 
-const ms = (fallback: number) => Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback })
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
 /** What {@link SweeperOptions} are checked by. */
 export const SweeperOptionsSchema = Type.Object({
-  sweepIntervalMs: ms(1000),
+  sweepIntervalMs: durationOption(1000),
   schedule: Type.Boolean({ default: true }),
   sweepLimit: positive(1000),
   maxResendsOutstanding: positive(100),
   retention: Type.Unsafe<Partial<Retention> | false>({ anyOf: [{ type: 'object' }, { const: false }], default: {} }),
-  purgeIntervalMs: ms(60_000),
+  purgeIntervalMs: durationOption(60_000),
   purgeBatch: positive(1000),
-  lockTimeoutMs: ms(2000),
-  statementTimeoutMs: ms(10_000),
-  closeDeadlineMs: ms(2000),
+  lockTimeoutMs: durationOption(2000),
+  statementTimeoutMs: durationOption(10_000),
+  closeDeadlineMs: durationOption(2000),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

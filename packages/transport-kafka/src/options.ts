@@ -1,4 +1,4 @@
-import { InvalidOptions, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { durationOption, InvalidOptions, instanceOption, parseOptions } from '@steadfast/events'
 import type { KafkaConfig } from 'kafkajs'
 import { type Static, Type } from 'typebox'
 
@@ -11,9 +11,6 @@ export interface Logger {
 }
 
 const OWNER = '@steadfast/transport-kafka'
-const duration = (fallback: number, description: string) =>
-  Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback, description })
-
 /** Options of the Kafka transport. Durations are milliseconds. */
 export const KafkaTransportSchema = Type.Object({
   brokers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port of bootstrap brokers' }),
@@ -35,13 +32,17 @@ export const KafkaTransportSchema = Type.Object({
   replicationFactor: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 32767, description: 'of topics it creates; default 3, or as many as brokers' })
   ),
-  connectionTimeoutMs: duration(3000, 'for a TCP and TLS connection'),
-  requestTimeoutMs: duration(10_000, 'for one answer of a broker'),
-  sessionTimeoutMs: duration(30_000, 'after which the broker gives the partitions of a silent member to others'),
-  rebalanceTimeoutMs: duration(60_000, 'for all members to rejoin'),
-  heartbeatIntervalMs: duration(3000, 'between heartbeats'),
-  maxWaitTimeMs: duration(500, 'a fetch waits so long for data; also bounds seek, rebalance and close'),
-  closeTimeoutMs: duration(5000, 'for the plugin to close the transport in'),
+  connectionTimeoutMs: durationOption(3000, { description: 'for a TCP and TLS connection' }),
+  requestTimeoutMs: durationOption(10_000, { description: 'for one answer of a broker' }),
+  sessionTimeoutMs: durationOption(30_000, {
+    description: 'after which the broker gives the partitions of a silent member to others'
+  }),
+  rebalanceTimeoutMs: durationOption(60_000, { description: 'for all members to rejoin' }),
+  heartbeatIntervalMs: durationOption(3000, { description: 'between heartbeats' }),
+  maxWaitTimeMs: durationOption(500, {
+    description: 'a fetch waits so long for data; also bounds seek, rebalance and close'
+  }),
+  closeTimeoutMs: durationOption(5000, { description: 'for the plugin to close the transport in' }),
   /** Default: fastify.log, or none for the bare factory. */
   logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })

@@ -1,4 +1,4 @@
-import { CENTURY_MS, instanceOption, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { CENTURY_MS, durationOption, instanceOption, parseOptions } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
 import { InvalidOption } from './errors.ts'
@@ -10,9 +10,6 @@ export interface Logger {
   warn(details: object, message: string): void
   error(details: object, message: string): void
 }
-
-const duration = (fallback: number, description: string, minimum = 1) =>
-  Type.Integer({ minimum, maximum: LONGEST_MS, default: fallback, description })
 
 /** Options of the PostgreSQL transport. Durations are milliseconds. */
 export const PostgresTransportSchema = Type.Object({
@@ -34,17 +31,17 @@ export const PostgresTransportSchema = Type.Object({
     description: 'of a topic that is made on first use'
   }),
   maxBytes: Type.Integer({ minimum: 1, maximum: 2 ** 26, default: 2 ** 20, description: 'largest value and headers' }),
-  pollIntervalMs: duration(250, 'a consumer looks for messages at least so often'),
-  leaseMs: duration(10_000, 'a silent member loses its partitions after so long', 300),
+  pollIntervalMs: durationOption(250, { description: 'a consumer looks for messages at least so often' }),
+  leaseMs: durationOption(10_000, { minimum: 300, description: 'a silent member loses its partitions after so long' }),
   retentionMs: Type.Integer({
     minimum: 1000,
     maximum: CENTURY_MS,
     default: 7 * 24 * 3_600_000,
     description: 'messages are kept for so long, read or not'
   }),
-  publishTimeoutMs: duration(10_000, 'publish settles within this time'),
+  publishTimeoutMs: durationOption(10_000, { description: 'publish settles within this time' }),
   notify: Type.Boolean({ default: true, description: 'wake consumers by NOTIFY; polling goes on' }),
-  closeTimeoutMs: duration(5000, 'for the plugin to close the transport in'),
+  closeTimeoutMs: durationOption(5000, { description: 'for the plugin to close the transport in' }),
   /** Default: fastify.log, or none for the bare factory. */
   logger: Type.Optional(instanceOption<Logger>('a logger', ['debug', 'info', 'warn', 'error']))
 })
