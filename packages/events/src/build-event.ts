@@ -72,7 +72,9 @@ export function exactJson(text: string): ExactJson {
 /** PostgreSQL holds neither a NUL nor one half of a surrogate pair. */
 const isStorable = (text: string) => !text.includes('\u0000') && !/\p{Surrogate}/u.test(text)
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** Whether it is written as a UUID, of any version and in either case: what the tables take for an id. */
+export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+
 const HEADER = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
@@ -156,7 +158,7 @@ function checkHeaders(headers: Record<string, string>): Record<string, string> {
 
 function checkIds({ inReplyTo, causationId, correlationId }: SendOptions): void {
   for (const [name, id] of Object.entries({ inReplyTo, causationId }))
-    if (id !== undefined && !UUID.test(id)) throw new HeaderInvalid(name, 'it must be the UUID of an event')
+    if (id !== undefined && !isUuid(id)) throw new HeaderInvalid(name, 'it must be the UUID of an event')
   if (correlationId !== undefined && (typeof correlationId !== 'string' || !isStorable(correlationId)))
     throw new HeaderInvalid('correlationId', 'the value must be a text')
 }

@@ -4,6 +4,7 @@ export {
   type EventDefaults,
   type ExactJson,
   exactJson,
+  isUuid,
   type NewEvent,
   type SendOptions
 } from './build-event.ts'

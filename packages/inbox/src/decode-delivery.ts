@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { type Delivery, decodeEnvelope, type EventEnvelope, positionIdOf } from '@steadfast/events'
+import { type Delivery, decodeEnvelope, type EventEnvelope, isUuid, positionIdOf } from '@steadfast/events'
 import type { NewDelivery } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import { Undecodable } from './errors.ts'
@@ -65,8 +65,6 @@ export function jsonParser(fastify: Pick<FastifyInstance, 'getDefaultJsonParser'
     return data
   }
 }
-
-export const isUuid = (text: string) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
 function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): NewDelivery {
   const { id, source, type, causationId } = envelope
