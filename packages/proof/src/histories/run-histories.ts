@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import pg from 'pg'
+import { withDatabase } from '../with-database.ts'
 import { Departure, type HistoryKind } from './history-kind.ts'
 
 export interface HistoriesOptions {
@@ -86,7 +85,7 @@ export async function runHistories<Operation>(
     }
   }
 
-  await onDatabase(options.url, async url => {
+  await withDatabase(options.url, async url => {
     const lanes = Math.min(options.lanes ?? 6, chunks)
     await Promise.all(Array.from({ length: lanes }, (_, lane) => work(url, lane)))
   })
@@ -107,27 +106,5 @@ function failure<Operation>(kind: string, result: fc.RunDetails<[Operation[]]>, 
           ? (error.stack ?? error.message)
           : String(error),
     trail
-  }
-}
-
-async function onDatabase(server: string, use: (url: string) => Promise<void>): Promise<void> {
-  const name = `proof_${process.pid}_${randomBytes(4).toString('hex')}`
-  await runOnServer(server, `create database ${name} template template0`)
-  const url = new URL(server)
-  url.pathname = `/${name}`
-  try {
-    await use(url.href)
-  } finally {
-    await runOnServer(server, `drop database if exists ${name} with (force)`)
-  }
-}
-
-async function runOnServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }

@@ -3,7 +3,7 @@ import pg from 'pg'
 
 /** Runs on an empty database of its own on this server, which is dropped afterwards. */
 export async function withDatabase<T>(server: string, use: (url: string, pool: pg.Pool) => Promise<T>): Promise<T> {
-  const name = `fuzz_${process.pid}_${randomBytes(4).toString('hex')}`
+  const name = `proof_${process.pid}_${randomBytes(4).toString('hex')}`
   await onServer(server, `create database ${name} template template0`)
   const url = new URL(server)
   url.pathname = `/${name}`
