@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import { type Admin, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
 import type { LogRecord } from '../check/evidence.ts'
 import { hashOf } from '../check/invariants/records.ts'
 
@@ -15,6 +15,17 @@ export const GROUPS = {
 
 export const kafkaOf = (brokers: string) =>
   new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 3, maxRetryTime: 2000 } })
+
+/** Asks or tells the broker something. */
+export async function withAdmin<T>(brokers: string, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafkaOf(brokers).admin()
+  try {
+    await admin.connect()
+    return await use(admin)
+  } finally {
+    await admin.disconnect().catch(() => {})
+  }
+}
 
 function decode(topic: string, partition: number, message: KafkaMessage): LogRecord {
   const header = (name: string) => {
@@ -40,18 +51,14 @@ function decode(topic: string, partition: number, message: KafkaMessage): LogRec
 
 /** For each partition that holds something: from where to where, the end excluded. */
 async function rangesOf(brokers: string, topics: readonly string[]): Promise<Map<string, bigint>> {
-  const admin = kafkaOf(brokers).admin()
-  await admin.connect()
-  try {
+  return await withAdmin(brokers, async admin => {
     const ends = new Map<string, bigint>()
     for (const topic of topics) {
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic))
         if (BigInt(high) > BigInt(low)) ends.set(`${topic}:${partition}`, BigInt(high))
     }
     return ends
-  } finally {
-    await admin.disconnect().catch(() => {})
-  }
+  })
 }
 
 const READ_MS = 60_000
@@ -100,9 +107,7 @@ export async function groupOffsets(
   brokers: string,
   groups: readonly (keyof typeof GROUPS)[] = ['market', 'deploy']
 ): Promise<GroupOffset[]> {
-  const admin = kafkaOf(brokers).admin()
-  await admin.connect()
-  try {
+  return await withAdmin(brokers, async admin => {
     const found: GroupOffset[] = []
     for (const group of groups)
       for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
@@ -114,9 +119,7 @@ export async function groupOffsets(
         }
       }
     return found
-  } finally {
-    await admin.disconnect().catch(() => {})
-  }
+  })
 }
 
 /** Records that the group has not consumed. */

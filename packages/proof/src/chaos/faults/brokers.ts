@@ -1,5 +1,5 @@
 import type { LogRecord } from '../../check/evidence.ts'
-import { GROUPS, kafkaOf, readLog, TOPICS } from '../../cluster/read-log.ts'
+import { GROUPS, kafkaOf, readLog, TOPICS, withAdmin } from '../../cluster/read-log.ts'
 import type { Cluster } from '../../cluster/start-cluster.ts'
 import type { Random } from '../../random.ts'
 import { type FaultKind, insist, pause, serviceOf } from './fault.ts'
@@ -52,17 +52,13 @@ async function deleteRecords({ kafka: { direct } }: Cluster, topic: string, dele
     if (next > (ends.get(partition) ?? 0n)) ends.set(partition, next)
   }
   if (ends.size === 0) return
-  const admin = kafkaOf(direct).admin()
-  await admin.connect()
-  try {
+  await withAdmin(direct, async admin => {
     await insist(() => admin.fetchTopicOffsets(topic)) // kafkajs knows no topic that it was not asked about
     // before the deed: if its answer is lost, they may be gone all the same
     deleted.push(...records.map(record => ({ ...record, deleted: true })))
     const partitions = [...ends].map(([partition, offset]) => ({ partition, offset: String(offset) }))
     await insist(() => admin.deleteTopicRecords({ topic, partitions }))
-  } finally {
-    await admin.disconnect().catch(() => {})
-  }
+  })
 }
 
 /** A stranger joins the group, takes its share of the partitions, consumes nothing, and leaves. */
@@ -93,12 +89,9 @@ function unlessGone(error: Error & { groups?: { errorCode?: number }[] }): void 
 async function resetOffsets({ kafka, processes }: Cluster, group: 'market' | 'deploy'): Promise<void> {
   const members = processes.filter(p => p.service === group)
   await Promise.all(members.map(p => p.terminate({ hold: true })))
-  const admin = kafkaOf(kafka.direct).admin()
   try {
-    await admin.connect()
-    await insist(() => admin.deleteGroups([group]).catch(unlessGone))
+    await withAdmin(kafka.direct, admin => insist(() => admin.deleteGroups([group]).catch(unlessGone)))
   } finally {
-    await admin.disconnect().catch(() => {})
     for (const member of members) member.start()
   }
 }

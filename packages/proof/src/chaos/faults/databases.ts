@@ -11,7 +11,11 @@ async function inSession(
 ) {
   const url = new URL(cluster.postgres.url)
   url.pathname = `/${database}`
-  const client = new pg.Client({ connectionString: url.href, application_name: 'nemesis' })
+  const client = new pg.Client({
+    connectionString: url.href,
+    application_name: 'nemesis',
+    connectionTimeoutMillis: 5000
+  })
   client.on('error', () => {})
   await client.connect()
   try {
@@ -82,7 +86,7 @@ export const databaseFaults: FaultKind[] = [
 /** The server's disk is full: statements fail, or the server crashes and cannot recover until there is room again. */
 export const diskFull =
   (disk: SmallDisk): FaultKind =>
-  ({ cluster: { postgres }, random }) => ({
+  ({ cluster, random }) => ({
     name: 'disk full',
     target: 'postgres',
     uses: ['postgres'],
@@ -94,15 +98,9 @@ export const diskFull =
         await disk.free()
       }
       await insist(async () => {
+        const { postgres } = cluster
         if (!postgres.running) await postgres.start()
-        await canConnect(postgres.url)
+        await inSession(cluster, 'market', client => client.query('select 1'))
       })
     }
   })
-
-async function canConnect(connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2000 })
-  client.on('error', () => {})
-  await client.connect()
-  await client.end()
-}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceProcess } from '../../cluster/supervise.ts'
 import type { Random } from '../../random.ts'
-import { type FaultKind, pause } from './fault.ts'
+import { type FaultKind, pause, serviceOf } from './fault.ts'
 
 function onProcess(name: string, hurt: (process: ServiceProcess, random: Random) => Promise<unknown>): FaultKind {
   return ({ cluster, random }) => {
@@ -32,7 +32,7 @@ export const processFaults: FaultKind[] = [
     process.shiftClock(0)
   }),
   ({ cluster: { processes }, random }) => {
-    const service = random.pick(['market', 'deploy'])
+    const service = serviceOf(random)
     const both = processes.filter(p => p.service === service)
     const run = () => Promise.all(both.map(p => p.kill9()))
     return { name: 'SIGKILL both', target: service, uses: both.map(p => p.name), run }
