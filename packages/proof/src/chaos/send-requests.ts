@@ -11,6 +11,9 @@ interface Wish {
   body: object
 }
 
+/** A real database is made for one order in fifty, and more and more rarely: the disk is small. */
+const mayCostDisk = (index: number, random: Random) => random.next() < Math.min(0.02, 20 / index)
+
 /** Failure rates differ by so little that they only name their orders. */
 const TAG_STEP = 1e-7
 
@@ -22,24 +25,24 @@ export function orderTag(parameters: { failureRate?: number } | null): string | 
 
 function wishOrder(index: number, random: Random): Wish {
   const named = index * TAG_STEP
+  const costly = mayCostDisk(index, random)
   const kind = random.between(1, 100)
   const sleeper = (durationMs: number, rate = 0) => ({
     product: 'sleeper',
     plan: 'simulated',
     parameters: { durationMs, failureRate: rate + named }
   })
-  const body =
-    kind <= 2
-      ? { product: 'postgres', plan: 'small', parameters: { failureRate: named } }
-      : kind <= 6
-        ? { product: 'nothing', plan: 'none', parameters: { failureRate: named } }
-        : kind <= 10
-          ? { product: 'sleeper', plan: 'unknown', parameters: { failureRate: named } }
-          : kind <= 20
-            ? sleeper(random.between(10, 300), 0.5)
-            : kind <= 26
-              ? sleeper(random.between(1500, 4000))
-              : sleeper(random.between(0, 200))
+  const body = costly
+    ? { product: 'postgres', plan: 'small', parameters: { failureRate: named } }
+    : kind <= 4
+      ? { product: 'nothing', plan: 'none', parameters: { failureRate: named } }
+      : kind <= 8
+        ? { product: 'sleeper', plan: 'unknown', parameters: { failureRate: named } }
+        : kind <= 18
+          ? sleeper(random.between(10, 300), 0.5)
+          : kind <= 24
+            ? sleeper(random.between(1500, 4000))
+            : sleeper(random.between(0, 200))
   return { tag: `order-${index}`, action: 'order', path: '/orders', body }
 }
 
