@@ -23,6 +23,9 @@ import {
 type TaskRequest = EventRequest<typeof Task.data>
 type Behaviour = (request: TaskRequest, reply: FastifyReply, run: number) => unknown
 
+/** More than any other handler here takes, on a busy machine too. */
+const TIMEOUT_MS = 2000
+
 const refuse = (status: number, code?: string) => () => {
   throw Object.assign(new Error(`no: ${status}`), { statusCode: status, code })
 }
@@ -149,7 +152,7 @@ const TABLE: {
     name: 'a timeout is a failure; what it did afterwards is void',
     first: async request => {
       await insertEffect(request.tx, request.body)
-      await sleep(400)
+      await sleep(TIMEOUT_MS + 100)
       await insertEffect(request.tx, request.body)
     },
     row: { state: 'DONE' },
@@ -166,7 +169,7 @@ for (const { name: transport, skip, transport: plugin } of transports(t)) {
     const built = await build(
       t,
       app => {
-        app.onEvent(Task, { timeoutMs: 300 }, async (request, reply) => {
+        app.onEvent(Task, { timeoutMs: TIMEOUT_MS }, async (request, reply) => {
           const run = (runs.get(request.event.id) ?? 0) + 1
           runs.set(request.event.id, run)
           const behave = behaviours.get(request.body.id)
