@@ -30,7 +30,7 @@ export interface Context {
   peerTimeoutMs: number
   settleMs: number
   bulkLimit: number
-  /** For single statements. */
+  /** For single statements: each a transaction of its own, under the time limit. */
   db: Db
   /** Runs questions on one snapshot of the database, read only, under the time limit. */
   read<T>(ask: (db: Db) => Promise<T>): Promise<T>
@@ -67,7 +67,7 @@ export function createContext(
   }
   return {
     ...options,
-    db: storeOn(pool, schema),
+    db: { schema, rows: (text, values) => transaction(db => db.rows(text, values)) },
     read: ask =>
       transaction(async (db, tx) => {
         await tx.query('set transaction isolation level repeatable read, read only')

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { until } from '@steadfast/dev-services'
 import t from 'tap'
 import { Answered, idFrom, seedDelivery, seedEvent } from '../../store/test/seed.ts'
 import type { ActionMessage } from '../src/index.ts'
@@ -245,4 +246,33 @@ t.test('a question that takes too long is given up, and leaves no session behind
   blocker.release()
   t.match(await get('/events'), { status: 200 })
   t.equal(app.pg.pool.idleCount, app.pg.pool.totalCount)
+})
+
+t.test('a database that is read-only, or breaks off, is told from a fault of the service; nothing is done', async t => {
+  const { pool, get, post } = await build(t)
+  const id = await seedEvent(pool, { status: 'PARKED', due: false })
+  const blocker = await pool.connect()
+  await blocker.query('begin')
+  await blocker.query('select from steadfast.event where id = $1 for update', [id])
+  const deed = post(`/events/${id}/resend`)
+  const waits = `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+  await until(async () => (await pool.query(waits)).rowCount === 1, { what: 'a deed that waits' })
+  t.match(await deed, { status: 503, body: { code: 'SF_OUTBOX_CONNECTION_LOST' } })
+  await blocker.query('rollback')
+  blocker.release()
+
+  const { rows } = await pool.query('select current_database() as name')
+  const setReadOnly = `alter database "${rows[0].name}" set default_transaction_read_only`
+  await pool.query(`${setReadOnly} = on`)
+  await pool.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
+  )
+  const refused = { status: 503, body: { code: 'SF_OUTBOX_CONNECTION_LOST', message: /read-only/ } }
+  await until(async () => (await get('/counts')).status === 200, { what: 'a new connection' })
+  t.match(await post(`/events/${id}/resend`), refused)
+  t.match(await post(`/events/${id}/resolve`, { note: 'by hand' }), refused)
+  await pool.query(`set default_transaction_read_only = off; ${setReadOnly} = off`)
+
+  t.match(await get(`/events/${id}`), { body: { event: { status: 'PARKED', due: false }, audit: [] } })
+  t.match(await post(`/events/${id}/resend`), { status: 200 })
 })
