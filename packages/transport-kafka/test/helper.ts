@@ -54,9 +54,16 @@ export function transport(t: Teardown, brokers: string[], options: Partial<Kafka
   return made
 }
 
+/** A broker that has just come back counts for none until its controller has heard of it. */
+function unlessFenced(error: Error & { errors?: { type?: string }[] }): false {
+  if (error.errors?.[0]?.type === 'INVALID_REPLICATION_FACTOR') return false
+  throw error
+}
+
 export async function newTopic(on: Transport, partitions = 1): Promise<string> {
   const name = `t-${randomUUID()}`
-  await on.ensureTopics([{ name, partitions }])
+  const creates = () => on.ensureTopics([{ name, partitions }]).then(() => true, unlessFenced)
+  await until(creates, { what: 'a new topic' })
   return name
 }
 
@@ -72,9 +79,15 @@ export function publish(on: Transport, batch: readonly Outgoing[]): Promise<Publ
   return on.publish(batch, new AbortController().signal)
 }
 
-/** Publishes until the broker has it. */
+/** Publishes until the broker has everything: new partitions have no leader for a while. */
 export async function store(on: Transport, batch: readonly Outgoing[]): Promise<void> {
-  await until(async () => (await publish(on, batch)).every(({ ok }) => ok), { what: 'the broker to take the messages' })
+  let left = batch
+  const sendRest = async () => {
+    const results = await publish(on, left)
+    left = left.filter((_, i) => !results[i]?.ok)
+    return left.length === 0
+  }
+  await until(sendRest, { what: 'the broker to take the messages' })
 }
 
 export const outcomes = (results: readonly PublishResult[]) => results.map(r => (r.ok ? 'ok' : r.kind))
