@@ -53,7 +53,8 @@ export function serverProperties(
 /** Formats by Kafka's own tool (one more JVM) and keeps what it wrote as the template. */
 export async function formatByTool(data: string, config: string): Promise<void> {
   const cluster = randomBytes(16).toString('base64url')
-  await run(java, [...jvmArguments(), 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config])
+  // one word: an id that begins with a dash would be taken for an option
+  await run(java, [...jvmArguments(), 'kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', config])
   copyFileSync(checkpoint(data), formatTemplate)
 }
 
