@@ -171,8 +171,8 @@ export function parkByVerdict(
   { real }: Clock
 ): boolean {
   const { row } = event
-  const waits = row.status === 'NEW' || row.status === 'PUBLISHED' || row.park_reason === 'UNCONFIRMED'
-  if (!waits || row.status === 'RESOLVED') return false
+  const timedOut = row.status === 'PARKED' && row.park_reason === 'UNCONFIRMED'
+  if (row.status !== 'NEW' && row.status !== 'PUBLISHED' && !timedOut) return false
   if (event.awaitsFrom === null || (verdict.from !== undefined && verdict.from !== event.awaitsFrom)) return false
   Object.assign(row, { status: 'PARKED', park_reason: verdict.reason, updated_at: real })
   row.confirmed_by = verdict.confirmedBy ?? row.confirmed_by
