@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { doctor } from '@steadfast/store'
-import pg from 'pg'
+import { withDatabase } from '../with-database.ts'
 
 const preload = new URL('../cluster/services/preload.ts', import.meta.url).href
 const script = fileURLToPath(new URL('migrate-once.ts', import.meta.url))
@@ -18,29 +18,16 @@ async function run(url: string, crash: string): Promise<unknown> {
 }
 
 /** A process dies inside a migration: the next one finds nothing half done. Resolves with what is wrong. */
-export async function crashInMigration(serverUrl: string): Promise<string[]> {
-  const server = new pg.Client({ connectionString: serverUrl })
-  await server.connect()
-  const name = 'crashed_migration'
-  const address = new URL(serverUrl)
-  address.pathname = `/${name}`
-  const wrong: string[] = []
-  try {
-    await server.query(`drop database if exists ${name} with (force)`)
-    await server.query(`create database ${name} template template0`)
-    const ended = await run(address.href, 'steadfast:store:migration')
+export function crashInMigration(serverUrl: string): Promise<string[]> {
+  return withDatabase(serverUrl, async (url, pool) => {
+    const wrong: string[] = []
+    const ended = await run(url, 'steadfast:store:migration')
     if (ended !== 'SIGKILL') wrong.push(`invariant 1: the migration ended with ${ended}, not at its crash point`)
-    const again = await run(address.href, '')
+    const again = await run(url, '')
     if (again !== 0) wrong.push(`invariant 1: after a crash inside a migration the next run ends with ${again}`)
-    const pool = new pg.Pool({ connectionString: address.href, max: 1 })
-    pool.on('error', () => {}) // its database goes while its last connection closes
     const problems = await doctor(pool)
-    await pool.end()
     if (problems.length > 0)
       wrong.push(`invariant 1: after a crash inside a migration the schema differs: ${JSON.stringify(problems)}`)
     return wrong
-  } finally {
-    await server.query(`drop database if exists ${name} with (force)`)
-    await server.end()
-  }
+  })
 }
