@@ -11,6 +11,7 @@ export interface Logger {
 }
 
 const OWNER = '@steadfast/transport-kafka'
+
 /** Options of the Kafka transport. Durations are milliseconds. */
 export const KafkaTransportSchema = Type.Object({
   brokers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port of bootstrap brokers' }),
