@@ -12,10 +12,11 @@ const Page = Type.Object({
   deployments: Type.Array(Deployment),
   next: Type.Optional(Type.String({ description: 'Pass as `before` for the next page; absent on the last' }))
 })
+const PAGE_SIZE = 50
 const PageQuery = Type.Object({
   before: Type.Optional(Uuid),
   status: Type.Optional(Deployment.properties.status),
-  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: PAGE_SIZE }))
 })
 
 export const deployments: FastifyPluginAsyncTypebox = async app => {
@@ -32,8 +33,9 @@ export const deployments: FastifyPluginAsyncTypebox = async app => {
   )
 
   app.get('/deployments', { schema: { tags, querystring: PageQuery, response: { 200: Page } } }, async request => {
-    const page = await listDeployments(app.pg, request.query)
+    const { limit = PAGE_SIZE, ...filter } = request.query
+    const page = await listDeployments(app.pg, { ...filter, limit })
     const last = page.at(-1)
-    return { deployments: page, ...(page.length < request.query.limit || !last ? {} : { next: last.id }) }
+    return { deployments: page, ...(page.length < limit || !last ? {} : { next: last.id }) }
   })
 }

@@ -110,6 +110,11 @@ t.test('thousands sleep at once without a timer each, and wake in batches', asyn
   const urn = await app.inject(`/deployments?before=urn:uuid:${page.next}`)
   t.equal(urn.json().code, 'FST_ERR_VALIDATION', 'PostgreSQL takes no URN')
   t.ok(page.deployments[1].id > next.deployments[0].id, 'page after page')
+  const { paths } = (await app.inject('/docs/json')).json()
+  t.notOk(
+    paths['/deployments'].get.parameters.some(({ required }: { required?: boolean }) => required),
+    'what has a default may be left out'
+  )
 })
 
 t.test('while work goes on, its asker is told', async t => {

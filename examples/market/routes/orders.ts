@@ -14,10 +14,11 @@ const Page = Type.Object({
   orders: Type.Array(Order),
   next: Type.Optional(Type.String({ description: 'Pass as `before` for the next page; absent on the last' }))
 })
+const PAGE_SIZE = 50
 const PageQuery = Type.Object({
   before: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
   status: Type.Optional(Order.properties.status),
-  limit: Type.Integer({ minimum: 1, maximum: 200, default: 50 })
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: PAGE_SIZE }))
 })
 const ById = Type.Object({ id: Uuid })
 const IdempotencyHeaders = Type.Object({
@@ -58,9 +59,10 @@ export const orders: FastifyPluginAsyncTypebox = async app => {
     '/orders',
     { schema: { tags: ['orders'], querystring: PageQuery, response: { 200: Page } } },
     async request => {
-      const page = await listOrders(app.pg, request.query)
+      const { limit = PAGE_SIZE, ...filter } = request.query
+      const page = await listOrders(app.pg, { ...filter, limit })
       const last = page.at(-1)
-      return { orders: page, ...(page.length < request.query.limit || !last ? {} : { next: last.number }) }
+      return { orders: page, ...(page.length < limit || !last ? {} : { next: last.number }) }
     }
   )
 }
