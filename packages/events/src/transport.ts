@@ -5,14 +5,24 @@ export interface Outgoing {
   key: string
   headers: Record<string, Buffer>
   value: Buffer
+  /**
+   * Publish only to a topic that exists: where it is missing, the message is `unavailable`, about the topic, and nothing
+   * is created. Default: the transport may create the topic.
+   */
+  mustExist?: boolean
 }
 
 /**
  * What became of one message:
  * `refused` will never be taken as it is (too large, unknown topic by policy); `unavailable` was certainly not
  * stored, or not attempted because an earlier message of its key failed; `unknown` may have been stored.
+ *
+ * `about` is `'topic'` where the broker answered that the topic is missing or that this client may not write to it, so
+ * that nothing for this topic will be taken until somebody mends it. It says nothing about other topics.
  */
-export type PublishResult = { ok: true } | { ok: false; kind: 'refused' | 'unavailable' | 'unknown'; error: Error }
+export type PublishResult =
+  | { ok: true }
+  | { ok: false; kind: 'refused' | 'unavailable' | 'unknown'; about?: 'topic'; error: Error }
 
 /** One arrival of a message at a consumer group. */
 export interface Delivery {
