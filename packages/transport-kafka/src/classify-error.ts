@@ -2,14 +2,7 @@
 export type FailureKind = 'refused' | 'unavailable' | 'unknown'
 
 // The broker checked and took nothing of the record batch, and never will.
-const REFUSED = new Set([
-  'MESSAGE_TOO_LARGE',
-  'RECORD_LIST_TOO_LARGE',
-  'INVALID_RECORD',
-  'CORRUPT_MESSAGE',
-  'INVALID_TIMESTAMP',
-  'INVALID_TOPIC_EXCEPTION'
-])
+const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION'])
 
 // Nothing was appended; it may work later, or at another broker.
 const STALE = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'])
@@ -18,6 +11,10 @@ const UNAVAILABLE = new Set([
   'NOT_ENOUGH_REPLICAS',
   'BROKER_NOT_AVAILABLE',
   'REPLICA_NOT_AVAILABLE',
+  // Damaged on the way: what is sent next time are the bytes that we hold.
+  'CORRUPT_MESSAGE',
+  // A message carries the time of its sending: the fault is this process's clock, and ends with it.
+  'INVALID_TIMESTAMP',
   'POLICY_VIOLATION',
   'UNSUPPORTED_VERSION',
   'TOPIC_AUTHORIZATION_FAILED',

@@ -36,8 +36,9 @@ export function createPublish(context: PublishContext, isClosed: () => boolean) 
       startTimer(context.settings.connectionTimeoutMs + Math.ceil(1.5 * context.settings.requestTimeoutMs))
       return publishOne(context, batch, outcomes, limit)
     })
-    // Whoever gives up waiting does not let the next one pass the one before.
-    last = Promise.allSettled([before, turn])
+    // Whoever gives up waiting does not let the next one pass the one before. The results are dropped: they would hold
+    // those of the call before, and so on to the first.
+    last = Promise.allSettled([before, turn]).then(() => undefined)
     await turn.catch(thrown => outcomes.failRest(asError(thrown)))
     release()
     return outcomes.results()
