@@ -38,6 +38,8 @@ t.test('a transport in memory passes', t => transportCompliance(t, fixture, { sk
 const noticed: Record<Defect, ComplianceTestName> = {
   'appends behind a refused message': 'per-key order under partial failure',
   'answers for the batch': 'per-message results',
+  'keeps to itself what a failure is about': 'a missing topic fails alone',
+  'creates any topic': 'a missing topic fails alone',
   'calls a lost answer unavailable': 'unknown outcome',
   'takes any size': 'oversize',
   rejects: 'publish never rejects',

@@ -5,6 +5,8 @@ import type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription,
 export type Defect =
   | 'appends behind a refused message'
   | 'answers for the batch'
+  | 'keeps to itself what a failure is about'
+  | 'creates any topic'
   | 'calls a lost answer unavailable'
   | 'takes any size'
   | 'rejects'
@@ -55,6 +57,14 @@ export function memoryBroker(defect?: Defect) {
   const groups = new Map<string, Group>()
   const state = { answersLost: false, away: false }
   const partitions = (names: readonly string[]) => names.flatMap(name => topics.get(name) ?? [])
+
+  function createTopic(topic: string, count: number): void {
+    if (topics.has(topic)) return
+    topics.set(
+      topic,
+      Array.from({ length: count }, (_, index) => ({ id: `${topic}/${index}`, topic, index, records: [] }))
+    )
+  }
 
   function append(message: Outgoing): void {
     const all = topics.get(message.topic) ?? []
@@ -134,7 +144,7 @@ export function memoryBroker(defect?: Defect) {
 
     async function publish(batch: readonly Outgoing[], signal: AbortSignal): Promise<PublishResult[]> {
       await setTimeout(0)
-      const failed = (kind: 'refused' | 'unavailable' | 'unknown'): PublishResult => ({
+      const failed = (kind: 'refused' | 'unavailable' | 'unknown'): PublishResult & { ok: false } => ({
         ok: false,
         kind,
         error: new Error(kind)
@@ -145,7 +155,12 @@ export function memoryBroker(defect?: Defect) {
       }
       const blocked = new Set<string>()
       const results = batch.map((message): PublishResult => {
-        if (signal.aborted || !topics.has(message.topic)) return failed('unavailable')
+        if (signal.aborted) return failed('unavailable')
+        if (defect === 'creates any topic') createTopic(message.topic, 1)
+        if (!topics.has(message.topic)) {
+          const result = failed('unavailable')
+          return defect === 'keeps to itself what a failure is about' ? result : { ...result, about: 'topic' }
+        }
         if (message.value.length > MAX_BYTES && defect !== 'takes any size') {
           blocked.add(message.key)
           return failed('refused')
@@ -193,13 +208,7 @@ export function memoryBroker(defect?: Defect) {
       name: 'memory',
       capabilities: { order: 'key', seek: true, maxBytes: MAX_BYTES },
       async ensureTopics(wanted) {
-        for (const { name, partitions: count } of wanted) {
-          if (topics.has(name)) continue
-          topics.set(
-            name,
-            Array.from({ length: count }, (_, index) => ({ id: `${name}/${index}`, topic: name, index, records: [] }))
-          )
-        }
+        for (const topic of wanted) createTopic(topic.name, topic.partitions)
       },
       publish,
       subscribe,

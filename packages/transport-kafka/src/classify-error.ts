@@ -24,6 +24,9 @@ const UNAVAILABLE = new Set([
   'ILLEGAL_SASL_STATE'
 ])
 
+// Nothing for the topic will be taken before somebody has made it, or given the right to write to it.
+const ABOUT_TOPIC = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED'])
+
 // No connection came about, so nothing was sent on it.
 const NEVER_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 const BEFORE_SENDING = new Set([
@@ -47,6 +50,11 @@ export function isAnswer(error: Error): boolean {
 /** Whether our picture of the cluster is out of date, so that a second try with a fresh one is worth it. */
 export function isStale(error: Error): boolean {
   return STALE.has(rootOf(error).type ?? '')
+}
+
+/** Whether the broker's answer concerns the topic as a whole. */
+export function aboutOf(error: Error): 'topic' | undefined {
+  return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? 'topic' : undefined
 }
 
 /** Anything that is not known to have failed before the append may have been stored. */

@@ -7,7 +7,7 @@ import type { Entry } from './record-batch.ts'
 export interface Outcomes {
   ok(entries: readonly Entry[]): void
   /** Settles one message and blocks the later ones of its key. */
-  fail(index: number, kind: FailureKind, error: Error): void
+  fail(index: number, kind: FailureKind, error: Error, about?: 'topic'): void
   /** From now on the answer for these is `unknown` until something better is known. */
   sent(entries: readonly Entry[]): void
   /** The entries that may be sent; the rest is settled already, or is now, as an earlier message of its key failed. */
@@ -26,8 +26,8 @@ export function createOutcomes(batch: readonly Outgoing[]): Outcomes {
   /** By topic and key, the first message that failed. */
   const blocked = new Map<string, number>()
 
-  function fail(index: number, kind: FailureKind, error: Error): void {
-    results[index] ??= { ok: false, kind, error }
+  function fail(index: number, kind: FailureKind, error: Error, about?: 'topic'): void {
+    results[index] ??= { ok: false, kind, ...(about === undefined ? {} : { about }), error }
     const name = nameOf(batch[index] as Outgoing)
     blocked.set(name, Math.min(index, blocked.get(name) ?? index))
   }

@@ -1,5 +1,5 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
-import { classifyError } from './classify-error.ts'
+import { aboutOf, classifyError } from './classify-error.ts'
 import { MessageTooLarge, TransportClosed } from './errors.ts'
 import type { Settings } from './options.ts'
 import { createOutcomes, describe, type Outcomes } from './outcomes.ts'
@@ -94,7 +94,7 @@ async function loadTopics(
     const error = failed.get(topic)
     if (!error) continue
     const kind = classifyError(error) === 'refused' ? 'refused' : 'unavailable'
-    outcomes.fail(index, kind, describe(kind, topic, error))
+    outcomes.fail(index, kind, describe(kind, topic, error), aboutOf(error))
   }
 }
 

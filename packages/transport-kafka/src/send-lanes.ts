@@ -1,4 +1,4 @@
-import { classifyError, type FailureKind, isAnswer, isStale } from './classify-error.ts'
+import { aboutOf, classifyError, type FailureKind, isAnswer, isStale } from './classify-error.ts'
 import { describe, type Outcomes } from './outcomes.ts'
 import { partitionName } from './produce-request.ts'
 import type { LiveProducer } from './producer.ts'
@@ -102,7 +102,7 @@ async function reload({ infos, limit }: Work, pieces: readonly Piece[]): Promise
 
 function settle(outcomes: Outcomes, lane: Lane, entries: readonly Entry[], { kind, error }: Failure): void {
   if (kind !== 'refused') lane.broken ??= error
-  for (const { index } of entries) outcomes.fail(index, kind, describe(kind, lane.topic, error))
+  for (const { index } of entries) outcomes.fail(index, kind, describe(kind, lane.topic, error), aboutOf(error))
 }
 
 /** One request. Tells the outcomes of what was stored; resolves with what was not. */

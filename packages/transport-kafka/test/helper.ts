@@ -91,6 +91,7 @@ export async function store(on: Transport, batch: readonly Outgoing[]): Promise<
 }
 
 export const outcomes = (results: readonly PublishResult[]) => results.map(r => (r.ok ? 'ok' : r.kind))
+export const about = (results: readonly PublishResult[]) => results.map(r => (r.ok ? undefined : r.about))
 export const texts = (deliveries: readonly Delivery[]) => deliveries.map(({ raw }) => raw.toString())
 
 /** Settings of a broker on which {@link denyWriting} works. */

@@ -5,6 +5,7 @@ import kafkajs from 'kafkajs'
 import t from 'tap'
 import {
   AUTHORIZER,
+  about,
   brokerBehindProxy,
   denyWriting,
   message,
@@ -103,7 +104,9 @@ t.test('a topic that does not exist fails its own messages only', shared, async 
   const topic = await newTopic(on)
   const missing = `none-${randomUUID()}`
   const batch = [message(missing, 'k', 'a'), message(topic, 'k', 'b'), message(missing, 'k', 'c')]
-  t.same(outcomes(await publish(on, batch)), ['unavailable', 'ok', 'unavailable'])
+  const results = await publish(on, batch)
+  t.same(outcomes(results), ['unavailable', 'ok', 'unavailable'])
+  t.same(about(results), ['topic', undefined, 'topic'])
   await on.ensureTopics([{ name: missing, partitions: 1 }])
   t.same(outcomes(await publish(on, batch)), ['ok', 'ok', 'ok'], 'and goes once it exists')
   t.same(outcomes(await publish(on, [message('bad name!', 'k', 'a'), batch[1] as never])), ['refused', 'ok'])
@@ -151,6 +154,10 @@ t.test('a topic that takes nothing fails its own messages, certainly unstored', 
   t.same(
     outcomes(results),
     batch.map((_, i) => (i % 2 ? 'unavailable' : 'ok'))
+  )
+  t.same(
+    about(results),
+    batch.map((_, i) => (i % 2 ? 'topic' : undefined))
   )
   t.match(results[1], { error: { code: 'SF_TRANSPORT_KAFKA_UNAVAILABLE' } })
   await allow()

@@ -22,6 +22,8 @@ export const TooLarge = createError(
 )
 /** A key or topic with a NUL character, which PostgreSQL cannot hold. */
 export const Unstorable = createError('SF_TRANSPORT_POSTGRES_UNSTORABLE', 'PostgreSQL cannot hold a NUL in %s', 422)
+/** The message was to go only to a topic that exists, and this one does not. Nothing was created. */
+export const NoTopic = createError('SF_TRANSPORT_POSTGRES_NO_TOPIC', 'Topic %s does not exist', 503)
 /** Not attempted, because an earlier message of the same key was not stored. */
 export const Behind = createError(
   'SF_TRANSPORT_POSTGRES_BEHIND',

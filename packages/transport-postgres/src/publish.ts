@@ -1,7 +1,7 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
-import type { Database } from './database.ts'
-import { Aborted, Behind, TimedOut, TooLarge, Unstorable } from './errors.ts'
-import { insertRecords, type Placed } from './sql/insert-records.ts'
+import type { Database, Limits } from './database.ts'
+import { Aborted, Behind, NoTopic, TimedOut, TooLarge, Unstorable } from './errors.ts'
+import { insertRecords } from './sql/insert-records.ts'
 import type { Topics } from './topics.ts'
 
 export interface PublishContext {
@@ -33,12 +33,13 @@ export async function publishBatch(
 ): Promise<PublishResult[]> {
   const results = new Map<number, PublishResult>()
   const end = performance.now() + context.timeoutMs
-  let failure: Error | undefined
-  for (const chunk of chunksOf(sift(batch, context.maxBytes, results))) {
-    const remainingMs = Math.ceil(end - performance.now())
+  const limits = () => ({ timeoutMs: Math.ceil(end - performance.now()), signal })
+  const items = sift(batch, context.maxBytes, results)
+  let failure = await prepare(context, items, limits())
+  for (const chunk of chunksOf(failure ? items : withTopic(context.topics, items, results))) {
     const result: PublishResult = failure
       ? { ok: false, kind: 'unavailable', error: failure }
-      : await storeChunk(context, chunk, remainingMs, signal)
+      : await storeChunk(context, chunk, limits())
     if (!result.ok) failure ??= result.error
     for (const { index } of chunk) results.set(index, result)
   }
@@ -91,25 +92,39 @@ function chunksOf(items: readonly Item[]): Item[][] {
   return chunks
 }
 
+/** Makes the topics that are missing, but for the messages that are to go only to one that exists. */
+async function prepare(
+  { topics, ready, timeoutMs }: PublishContext,
+  items: readonly Item[],
+  limits: Required<Limits>
+): Promise<Error | undefined> {
+  const topicsOf = (mustExist: boolean) =>
+    items.filter(({ message }) => (message.mustExist ?? false) === mustExist).map(({ message }) => message.topic)
+  try {
+    const work = ready().then(() => topics.prepare(topicsOf(false), topicsOf(true)))
+    await settleBefore(work, limits, timeoutMs)
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** Answers the messages whose topic is missing; returns the rest. */
+function withTopic(topics: Topics, items: readonly Item[], results: Map<number, PublishResult>): Item[] {
+  return items.filter(({ index, message: { topic, mustExist } }) => {
+    if (!mustExist || topics.knows(topic)) return true
+    results.set(index, { ok: false, kind: 'unavailable', about: 'topic', error: new NoTopic(topic) })
+    return false
+  })
+}
+
 async function storeChunk(
-  { db, topics, ready, timeoutMs, stored }: PublishContext,
+  { db, topics, stored }: PublishContext,
   chunk: readonly Item[],
-  remainingMs: number,
-  signal: AbortSignal
+  limits: Required<Limits>
 ): Promise<PublishResult> {
   const names = [...new Set(chunk.map(({ message }) => message.topic))]
-  const limits = { timeoutMs: remainingMs, signal }
-  let placed: Placed[]
-  try {
-    await settleBefore(
-      ready().then(() => topics.prepare(names)),
-      limits,
-      timeoutMs
-    )
-    placed = chunk.map(({ message }) => ({ partitionId: topics.partitionId(message.topic, message.key), message }))
-  } catch (error) {
-    return { ok: false, kind: 'unavailable', error: error as Error }
-  }
+  const placed = chunk.map(({ message }) => ({ partitionId: topics.partitionId(message.topic, message.key), message }))
   const attempt = await insertRecords(db, placed, limits)
   if ('rows' in attempt) {
     stored(names)
@@ -122,7 +137,7 @@ async function storeChunk(
 /** Waits for what has stored nothing yet, until the time is over or the caller gives up. */
 async function settleBefore(
   work: Promise<void>,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  { timeoutMs, signal }: Required<Limits>,
   wholeMs: number
 ): Promise<void> {
   let give: () => void = () => {}

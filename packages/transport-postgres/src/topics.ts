@@ -5,8 +5,9 @@ import { readPartitions } from './sql/read-partitions.ts'
 /** The topics of the log and where their keys go. */
 export interface Topics {
   ensure(name: string, partitions: number): Promise<void>
-  /** Knows these topics from here on; makes those that are missing. */
-  prepare(names: readonly string[]): Promise<void>
+  /** Knows these topics from here on, makes those that are missing, and looks for the others, which may stay missing. */
+  prepare(names: readonly string[], others?: readonly string[]): Promise<void>
+  knows(topic: string): boolean
   /** The row id of a key's partition. The topic was prepared. */
   partitionId(topic: string, key: string): number
   /** After a failure that a topic's disappearance may have caused. */
@@ -25,12 +26,14 @@ export function createTopics(db: Database, defaultPartitions: number): Topics {
 
   return {
     ensure: (name, partitions) => ensureTopic(db, name, partitions),
-    async prepare(names) {
-      const missing = await read(names)
-      if (missing.length === 0) return
-      for (const name of missing) await ensureTopic(db, name, defaultPartitions)
-      await read(missing)
+    async prepare(names, others = []) {
+      const missing = new Set(await read([...names, ...others]))
+      const wanted = names.filter(name => missing.has(name))
+      if (wanted.length === 0) return
+      for (const name of new Set(wanted)) await ensureTopic(db, name, defaultPartitions)
+      await read(wanted)
     },
+    knows: topic => known.has(topic),
     partitionId(topic, key) {
       const ids = known.get(topic) ?? []
       return ids[hashOf(key) % ids.length] ?? -1

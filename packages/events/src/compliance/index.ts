@@ -24,6 +24,7 @@ const tests = {
   'per-key order under partial failure': { run: ordering.orderUnderPartialFailure, promised: ordered },
   'order is commit order with two open publishers': { run: ordering.commitOrder, promised: ordered },
   'per-message results': { run: publishing.perMessageResults },
+  'a missing topic fails alone': { run: publishing.missingTopic },
   'unknown outcome': { run: publishing.unknownOutcome },
   oversize: { run: publishing.oversize, promised: c => (c.maxBytes === undefined ? undefined : true) },
   'publish never rejects': { run: publishing.neverRejects },

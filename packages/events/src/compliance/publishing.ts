@@ -30,6 +30,41 @@ export async function perMessageResults(context: Context): Promise<void> {
   assert.deepEqual(members[1]?.texts().sort(), ['m1', 'm3', 'm5', 'm7'])
 }
 
+/** A topic that is missing fails its own messages only, says so, and is not created by messages that must not create it. */
+export async function missingTopic(context: Context): Promise<void> {
+  const transport = await context.client()
+  const topics = [await context.topic(transport), await context.topic(transport)]
+  const missing = context.name('missing')
+  const mustExist = true
+  const batch = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'].map((text, i) => ({
+    ...message(i % 3 === 1 ? missing : (topics[i % 2] ?? ''), 'k', text),
+    mustExist
+  }))
+  for (const attempt of ['the first', 'the second']) {
+    const results = await publish(transport, batch)
+    assert.deepEqual(outcomes(results), ['ok', 'unavailable', 'ok', 'ok', 'unavailable', 'ok'], `${attempt} attempt`)
+    assert.deepEqual(
+      results.map(result => !result.ok && result.about),
+      [false, 'topic', false, false, 'topic', false],
+      'the failure is about the topic'
+    )
+  }
+  const members = await Promise.all(topics.map(topic => context.join(transport, { topic })))
+  await Promise.all(members.map(member => member.received(4)))
+  assert.deepEqual(
+    members.map(member => member.texts()),
+    [
+      ['m0', 'm2', 'm0', 'm2'],
+      ['m3', 'm5', 'm3', 'm5']
+    ]
+  )
+  await transport.ensureTopics([{ name: missing, partitions: 1 }])
+  await publishAll(context, transport, batch)
+  const member = await context.join(transport, { topic: missing })
+  await member.received(2)
+  assert.deepEqual(member.texts(), ['m1', 'm4'], 'and goes once the topic exists')
+}
+
 /** The broker's answer is lost: the result says `unknown`, in bounded time, and a second try gets the message there. */
 export async function unknownOutcome(context: Context): Promise<void> {
   const lose = context.fixture.faults?.loseAcknowledgements
