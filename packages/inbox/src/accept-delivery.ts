@@ -66,7 +66,7 @@ async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: D
     return await refused(error as Error)
   }
   const item: Item = { row, raw, data, deliveredAt: delivery.timestamp, handler }
-  return await consumer.chains.run(row.key, () => processItem(consumer, item))
+  return await consumer.chains.run(row, () => processItem(consumer, item))
 }
 
 async function refuseRaw(

@@ -1,13 +1,23 @@
-/** Runs tasks of one key one after another, of different keys side by side. */
+/** What is kept in order within a group: the deliveries of one key of one topic. */
+export interface OrderUnit {
+  topic: string
+  key: string
+}
+
+/** Runs tasks of one topic and key one after another, of different ones side by side. */
 export interface KeyChains {
-  run<T>(key: string, task: () => Promise<T>): Promise<T>
+  run<T>(unit: OrderUnit, task: () => Promise<T>): Promise<T>
   size(): number
 }
+
+// Names of topics have no line feed in them.
+const nameOf = ({ topic, key }: OrderUnit) => `${topic}\n${key}`
 
 export function createKeyChains(): KeyChains {
   const tails = new Map<string, Promise<unknown>>()
   return {
-    run(key, task) {
+    run(unit, task) {
+      const key = nameOf(unit)
       const before = tails.get(key)
       const result = before === undefined ? task() : before.then(task, task)
       tails.set(key, result)

@@ -15,7 +15,7 @@ export async function retryDue(consumer: Consumer): Promise<number> {
   let finished = 0
   while (consumer.gate.isOpen() && !consumer.closing.aborted) {
     const due = await findRunnable(consumer.db, consumer.name, BATCH)
-    const ends = await Promise.all(due.map(row => consumer.chains.run(row.key, () => retryOne(consumer, row))))
+    const ends = await Promise.all(due.map(row => consumer.chains.run(row, () => retryOne(consumer, row))))
     const ended = ends.filter(Boolean).length
     finished += ended
     // The next of the same keys are free now; if nothing moved, others have them.

@@ -1,7 +1,10 @@
+import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testDatabase, until } from '@steadfast/dev-services'
+import { defineEvent } from '@steadfast/events'
 import t from 'tap'
-import { build, insertEffect, send, Task, transports } from './helper.ts'
+import { deliver } from '../src/testing.ts'
+import { build, effects, insertEffect, Note, send, Task, transports } from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
   t.test(`one key in order, one at a time; different keys side by side (${name})`, { skip }, async t => {
@@ -50,4 +53,36 @@ t.test('while a key waits in memory, others go on', async t => {
     done.filter(d => d.startsWith('later')),
     ['later1', 'later2']
   )
+})
+
+t.test('a held key of one topic blocks nothing in another', async t => {
+  const Order = defineEvent({ type: 'shop.order', topic: 'orders-of-their-own', key: d => d.id, data: Note.data })
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, { retry: { quickRetries: 0, delaysMs: [] } }, async () => {
+      throw new Error('broken')
+    })
+    app.onEvent(Order, async request => void (await insertEffect(request.tx, request.body)))
+  })
+  t.equal((await deliver(app, Task, { id: '42', n: 1 })).outcome, 'set-aside')
+  t.equal((await deliver(app, Task, { id: '42', n: 2 })).outcome, 'blocked')
+  t.equal((await deliver(app, Order, { id: '42', n: 3 })).outcome, 'handled')
+  t.same(await effects(pool), [3])
+})
+
+t.test('a delivery that takes its time holds up only its own topic and key in this process', async t => {
+  const Order = defineEvent({ type: 'shop.order', topic: 'orders-of-their-own', key: d => d.id, data: Note.data })
+  let begun = false
+  const gate = new EventEmitter()
+  const { app } = await build(t, app => {
+    app.onEvent(Task, async () => {
+      begun = true
+      await once(gate, 'open')
+    })
+    app.onEvent(Order, async () => {})
+  })
+  const slow = deliver(app, Task, { id: '42', n: 1 })
+  await until(() => begun)
+  t.equal((await deliver(app, Order, { id: '42', n: 2 })).outcome, 'handled')
+  gate.emit('open')
+  t.equal((await slow).outcome, 'handled')
 })

@@ -400,6 +400,13 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
       e.journal.push(operator('unknown'), operator(409))
     }
   ],
+  [
+    'a held delivery, and a later one of the same key in another topic',
+    e => {
+      Object.assign(arrived(e, NOTES[1]), { state: 'HELD' })
+      Object.assign(arrived(e, NOTES[2]), { topic: 'others' })
+    }
+  ],
   ['a row within its deadline', e => Object.assign(market(e, REQUEST), { due: true, updated_at: new Date(e.final.at) })]
 ]
 

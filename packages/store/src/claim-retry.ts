@@ -1,11 +1,12 @@
 import type { Db } from './db.ts'
+import { UNFINISHED } from './get-delivery.ts'
 import { settingsFrom, settingValues } from './receive-delivery.ts'
 
 /**
  * Takes a delivery that was set aside, in the transaction of its handler: the row says DONE and becomes true when the
  * handler commits. Others who try meanwhile are answered at once.
  *
- * @returns false when it is not due, not the first of its key, finished, or in another process's hands
+ * @returns false when it is not due, not the first of its topic and key, finished, or in another process's hands
  */
 export async function claimRetry(
   db: Db,
@@ -24,8 +25,8 @@ export async function claimRetry(
        select i.consumer, i.event_id from ${s}.inbox i
        where i.consumer = $1 and i.event_id = $2 and (select lock_timeout is not null from setting)
          and (i.state = 'BLOCKED' or i.state = 'RETRY' and i.due_at <= coalesce($6::timestamptz, clock_timestamp()))
-         and not exists (select from ${s}.inbox u where u.consumer = i.consumer and u.key = i.key
-           and u.state in ('RETRY', 'BLOCKED', 'HELD') and u.arrival < i.arrival)
+         and not exists (select from ${s}.inbox u where u.consumer = i.consumer and u.topic = i.topic
+           and u.key = i.key and u.state in ${UNFINISHED} and u.arrival < i.arrival)
        for update of i skip locked)
      update ${s}.inbox i set state = 'DONE', outcome = 200, body = null, error = null, due_at = null, updated_at = clock_timestamp()
      from free

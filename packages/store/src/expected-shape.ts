@@ -128,12 +128,12 @@ export const EXPECTED_SHAPE: SchemaShape = {
       inbox_stopped:
         "CREATE INDEX inbox_stopped ON inbox USING btree (event_id) WHERE (state = ANY (ARRAY['HELD'::text, 'REFUSED'::text]))",
       inbox_unfinished:
-        "CREATE INDEX inbox_unfinished ON inbox USING btree (consumer, key, arrival) WHERE (state = ANY (ARRAY['RETRY'::text, 'BLOCKED'::text, 'HELD'::text]))"
+        "CREATE INDEX inbox_unfinished ON inbox USING btree (consumer, topic, key, arrival) WHERE (state = ANY (ARRAY['RETRY'::text, 'BLOCKED'::text, 'UNKNOWN'::text, 'HELD'::text]))"
     },
     constraints: {
       inbox_pkey: 'PRIMARY KEY (consumer, event_id)',
       inbox_state:
-        "CHECK ((state = ANY (ARRAY['DONE'::text, 'RETRY'::text, 'BLOCKED'::text, 'HELD'::text, 'REFUSED'::text])))"
+        "CHECK ((state = ANY (ARRAY['DONE'::text, 'RETRY'::text, 'BLOCKED'::text, 'UNKNOWN'::text, 'HELD'::text, 'REFUSED'::text])))"
     },
     storage: {
       fillfactor: '90',

@@ -8,7 +8,7 @@ export type DeliveryState = 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
 export interface NewDelivery {
   consumer: string
   eventId: string
-  /** The key whose order is kept: a delivery waits behind unfinished ones of the same consumer and key. */
+  /** What is kept in order: a delivery waits behind unfinished ones of the same consumer, topic and key. */
   key: string
   topic: string
   position: string
@@ -45,6 +45,9 @@ export interface StoredDelivery extends NewDelivery {
   receivedAt: Date
   updatedAt: Date
 }
+
+/** The states of a delivery behind which later ones of its consumer, topic and key wait: a list of SQL. */
+export const UNFINISHED = "('RETRY', 'BLOCKED', 'UNKNOWN', 'HELD')"
 
 /** The columns of {@link StoredDelivery}, of the inbox under the alias `i`. */
 export const DELIVERY_COLUMNS = `i.consumer, i.event_id as "eventId", i.arrival, i.state, i.key, i.topic, i.position, i.source, i.type,

@@ -2,7 +2,7 @@ import type { Db } from './db.ts'
 import type { DeliveryError } from './get-delivery.ts'
 
 /**
- * Gives a delivery up to a person: its retries are exhausted. Later ones of its key wait behind it.
+ * Gives a delivery up to a person: its retries are exhausted. Later ones of its topic and key wait behind it.
  *
  * @returns false when it is no longer waiting for a retry
  */

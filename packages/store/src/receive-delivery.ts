@@ -1,5 +1,5 @@
 import type { Db } from './db.ts'
-import type { NewDelivery } from './get-delivery.ts'
+import { type NewDelivery, UNFINISHED } from './get-delivery.ts'
 
 /** The columns that {@link deliveryValues} fills: parameters $1 to $11. */
 export const NEW_DELIVERY_COLUMNS =
@@ -35,7 +35,7 @@ export const settingValues = (lockTimeoutMs: number, timeoutMs?: number): (strin
  * A second handler of the same event waits here on the unique key until the first has ended; after `lockTimeoutMs`
  * PostgreSQL answers 55P03. That limit, and `timeoutMs` for statements and idling, stay for the rest of the transaction.
  *
- * @returns false when the event is known already, or unfinished deliveries of its key stand before it
+ * @returns false when the event is known already, or unfinished deliveries of its topic and key stand before it
  */
 export async function receiveDelivery(
   db: Db,
@@ -49,7 +49,7 @@ export async function receiveDelivery(
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'DONE'
      from ${settingsFrom(12)} as setting
      where setting.lock_timeout is not null and not exists (
-       select from ${s}.inbox u where u.consumer = $1 and u.key = $3 and u.state in ('RETRY', 'BLOCKED', 'HELD'))
+       select from ${s}.inbox u where u.consumer = $1 and u.topic = $4 and u.key = $3 and u.state in ${UNFINISHED})
      on conflict (consumer, event_id) do nothing
      returning arrival`,
     [...deliveryValues(delivery), ...settingValues(lockTimeoutMs, timeoutMs)]

@@ -19,7 +19,7 @@ export interface ReleaseError {
 }
 
 /**
- * A person skips a held delivery: it becomes REFUSED with the person's note, and its key goes on. The audit row is
+ * A person skips a held delivery: it becomes REFUSED with the person's note, and the later ones of its topic and key go on. The audit row is
  * written in the same statement; the refusal signal is the caller's, in the same transaction. `undefined`: not held.
  */
 export async function releaseHeld(

@@ -2,7 +2,7 @@ import type { Db } from './db.ts'
 import type { DeliveryError, NewDelivery } from './get-delivery.ts'
 import { deliveryValues, NEW_DELIVERY_COLUMNS } from './receive-delivery.ts'
 
-/** How a delivery is set aside: to be retried in `dueInMs`, or blocked behind others of its key. */
+/** How a delivery is set aside: to be retried in `dueInMs`, or blocked behind others of its topic and key. */
 export type SetAside = { body: Buffer } & (
   | { state: 'RETRY'; dueInMs: number; attempts: number; error: DeliveryError }
   | { state: 'BLOCKED' }

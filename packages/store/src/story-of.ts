@@ -1,5 +1,6 @@
 import type { Db } from './db.ts'
 import { type DeliverySummary, deliverySummaryColumns } from './delivery-summary.ts'
+import { UNFINISHED } from './get-delivery.ts'
 import { getEvent } from './get-event.ts'
 import { type AuditEntry, listAudit } from './list-audit.ts'
 import { type EventSummary, type StoredEvent, summaryColumns } from './stored-event.ts'
@@ -52,7 +53,7 @@ async function answersTo(db: Db, event: StoredEvent): Promise<DeliverySummary[]>
      union all
      (select ${deliverySummaryColumns('i')} from ${db.schema}.inbox i
       where i.causation_id = $1::uuid and i.event_id is distinct from $2::uuid
-        and (i.state in ('HELD', 'REFUSED') or i.state in ('RETRY', 'BLOCKED', 'HELD')) limit ${MOST})
+        and (i.state in ('HELD', 'REFUSED') or i.state in ${UNFINISHED}) limit ${MOST})
      order by arrival`,
     [event.id, event.confirmedBy]
   )

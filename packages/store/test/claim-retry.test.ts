@@ -33,3 +33,16 @@ t.test('the limits hold for the rest of the transaction', async t => {
   await client.query('rollback')
   t.same((await client.query('show lock_timeout')).rows, [{ lock_timeout: '0' }])
 })
+
+t.test('the first of its topic and key may run, whatever stands in other topics', async t => {
+  const { pool, db } = await store(t)
+  const claim = (eventId: string) => claimRetry(db, { consumer: 'deploy', eventId, lockTimeoutMs: 50 })
+  for (const state of ['RETRY', 'BLOCKED', 'UNKNOWN', 'HELD']) {
+    await pool.query('delete from steadfast.inbox')
+    await seedDelivery(pool, { state })
+    const behind = await seedDelivery(pool, { state: 'BLOCKED' })
+    const elsewhere = await seedDelivery(pool, { state: 'BLOCKED', topic: 'told' })
+    t.notOk(await claim(behind), `behind ${state}`)
+    t.ok(await claim(elsewhere), `the same key of another topic, beside ${state}`)
+  }
+})

@@ -33,3 +33,19 @@ t.test('many deliveries behind a held one are not even looked at', async t => {
   const most = Math.max(...[...plan.matchAll(/actual rows=([\d.]+)/g)].map(m => Number(m[1])))
   t.ok(most < 100, plan)
 })
+
+t.test('the first of each topic and key, whatever stands in other topics', async t => {
+  const { db } = await store(t)
+  const rows = [
+    delivery({ topic: 'a', key: 'x' }),
+    delivery({ topic: 'a', key: 'x' }),
+    delivery({ topic: 'a', key: 'y' }),
+    delivery({ topic: 'b', key: 'a' }),
+    delivery({ topic: 'b', key: 'x' })
+  ]
+  for (const row of rows) await setAside(db, row, { state: 'BLOCKED', body })
+  t.same(
+    (await findRunnable(db, 'deploy', 10)).map(({ topic, key, eventId }) => [topic, key, eventId]),
+    [rows[0], rows[2], rows[3], rows[4]].map(row => [row?.topic, row?.key, row?.eventId])
+  )
+})

@@ -6,9 +6,13 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import pg from 'pg'
 import t from 'tap'
 import type { MigrationMessage } from '../src/channels.ts'
+import { storeOn } from '../src/db.ts'
 import { doctor } from '../src/doctor.ts'
 import { migrate, printMigrations, requireSchema } from '../src/migrate.ts'
 import { MIGRATIONS } from '../src/migrations/index.ts'
+import { receiveDelivery } from '../src/receive-delivery.ts'
+import { delivery } from './deliveries.ts'
+import { seedDelivery } from './seed.ts'
 
 const all = MIGRATIONS.map(m => m.version)
 const child = new URL('migrate-child.ts', import.meta.url).pathname
@@ -136,4 +140,16 @@ t.test('printed migrations do the same', async t => {
   const { stdout } = await promisify(execFile)(process.execPath, [cli, 'print', '--schema', 'other'])
   await pool.query(stdout)
   t.same(await doctor(pool, { schema: 'other' }), [])
+})
+
+t.test('deliveries that wait keep waiting through the change of the unit of order', async t => {
+  const { pool } = await testDatabase(t)
+  const [first] = MIGRATIONS
+  await pool.query(`create schema steadfast; ${first?.sql('steadfast')};
+    create table steadfast.migration (version integer primary key, name text not null, applied_at timestamptz not null default clock_timestamp());
+    insert into steadfast.migration (version, name) values (1, 'tables')`)
+  await seedDelivery(pool, { state: 'HELD' })
+  t.same(await migrate(pool), all.slice(1))
+  t.same(await doctor(pool), [])
+  t.notOk(await receiveDelivery(storeOn(pool), delivery(), 100))
 })

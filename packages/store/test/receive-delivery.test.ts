@@ -26,14 +26,15 @@ t.test('a fresh one is taken, a known one is not; another consumer has its own',
   t.equal(await getDelivery(db, 'nobody', row.eventId), undefined)
 })
 
-t.test('behind unfinished ones of its key and consumer it is not taken', async t => {
+t.test('behind unfinished ones of its consumer, topic and key it is not taken', async t => {
   const { db, pool } = await store(t)
-  for (const state of ['DONE', 'REFUSED', 'RETRY', 'BLOCKED', 'HELD']) {
+  for (const state of ['DONE', 'REFUSED', 'RETRY', 'BLOCKED', 'UNKNOWN', 'HELD']) {
     await pool.query('delete from steadfast.inbox')
     await seedDelivery(pool, { state })
     const isFree = state === 'DONE' || state === 'REFUSED'
     t.equal(await receiveDelivery(db, delivery(), 100), isFree, state)
     t.ok(await receiveDelivery(db, delivery({ key: 'l' }), 100), 'another key')
+    t.ok(await receiveDelivery(db, delivery({ topic: 'told' }), 100), 'the same key of another topic')
     t.ok(await receiveDelivery(db, delivery({ consumer: 'other' }), 100), 'another consumer')
   }
 })

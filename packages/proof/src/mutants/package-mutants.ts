@@ -98,7 +98,7 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       inbox(
         'accept-delivery',
-        'consumer.chains.run(row.key, () => processItem(consumer, item))',
+        'consumer.chains.run(row, () => processItem(consumer, item))',
         'processItem(consumer, item)'
       )
     ],

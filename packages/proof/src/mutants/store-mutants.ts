@@ -178,9 +178,27 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: byInbox
   },
   {
+    name: 'topics-share-keys',
+    invariant: [4, 'a held head blocks its own topic and key, and nothing else'],
+    edits: [inStore('receive-delivery', 'u.topic = $4 and ', '')],
+    catchBy: byInbox
+  },
+  {
+    name: 'retries-ignore-topic',
+    invariant: [4, 'a held head blocks its own topic and key, and nothing else'],
+    edits: [
+      inStore('find-runnable', '(u.topic, u.key) > (h.topic, h.key)', 'u.key > h.key'),
+      inStore('claim-retry', 'and u.topic = i.topic\n', '\n')
+    ],
+    catchBy: byInbox
+  },
+  {
     name: 'fresh-overtakes-held',
     invariant: [4, 'while a held head blocks its key, nothing later is applied'],
-    edits: [inStore('receive-delivery', "u.state in ('RETRY', 'BLOCKED', 'HELD')", "u.state in ('RETRY', 'BLOCKED')")],
+    edits: [
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+      inStore('receive-delivery', 'u.state in ${UNFINISHED}', "u.state in ('RETRY', 'BLOCKED')")
+    ],
     catchBy: byInbox
   },
   {

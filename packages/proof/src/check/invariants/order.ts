@@ -3,7 +3,7 @@ import { collector, groupBy, type LookUp, ORDERED } from '../look-up.ts'
 
 /**
  * Invariant 4. First-seen order per key equals commit order: in the outbox, in the log, and in the effects. While a held
- * head blocks its key, nothing later of the key was applied; a refused one lets its key go on.
+ * head blocks its topic and key, nothing later of these was applied; a refused one lets them go on.
  *
  * Out of the comparison: an event that the broker refused at first, one whose record the harness deleted (a resend
  * then comes after later ones, as is documented), one that a person had run again.
@@ -93,10 +93,11 @@ function checkHeld(look: LookUp): Violation[] {
   )
   const notes = new Map(look.market.notes.map((note): [string, NoteRow] => [note.event_id, note]))
   const held = inbox.filter(row => notes.has(row.event_id) && (row.state === 'HELD' || released.has(row.event_id)))
-  const byKey = groupBy(inbox, row => row.key)
+  const unitOf = ({ topic, key }: InboxRow) => `${topic} ${key}`
+  const byUnit = groupBy(inbox, unitOf)
   for (const row of held) {
     const until = row.state === 'HELD' ? new Date(8.64e15) : (released.get(row.event_id) ?? row.updated_at)
-    const passed = (byKey.get(row.key) ?? []).filter(
+    const passed = (byUnit.get(unitOf(row)) ?? []).filter(
       other => arrivedAfter(row, other) && appliedAt(look, other) < until
     )
     for (const other of passed)

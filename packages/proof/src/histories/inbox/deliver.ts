@@ -104,7 +104,7 @@ export async function deliver(
     const order = model.nextOrder
     const { taken, answers } = await take(world, at, arriving, lockMs)
     const want = expectTaken(world, arriving)
-    trail.push(`${arriving.consumer} is handed ${arriving.eventId} (key ${arriving.key}): ${taken}`)
+    trail.push(`${arriving.consumer} is handed ${arriving.eventId} (${arriving.topic}, key ${arriving.key}): ${taken}`)
     const found = resultDifference(`the delivery of ${arriving.eventId}`, want, taken)
     if (taken !== 'taken' || found.length > 0) {
       const wanted = expectEnded(world, arriving, taken)

@@ -22,6 +22,7 @@ import {
   nowOf,
   placeOf,
   settle,
+  TOPICS,
   type World,
   writeEffect
 } from './world.ts'
@@ -57,8 +58,8 @@ function clockSince(world: World): () => expected.Clock {
 }
 
 const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = {
-  append(world, { key }) {
-    world.log.push({ eventId: uuidAt(Date.now()), key: KEYS[key] ?? 'a' })
+  append(world, { topic, key }) {
+    world.log.push({ eventId: uuidAt(Date.now()), topic: TOPICS[topic] ?? 'requests', key: KEYS[key] ?? 'a' })
   },
 
   async deliver(world, { consumer, again, quick, ending }) {
@@ -78,7 +79,9 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const row = arriving(consumer, entry)
     const here = connection(world, 1)
     const { taken, answers } = await take(world, here, row)
-    world.trail.push(`${row.consumer} is handed ${row.eventId} (key ${row.key}): ${taken}; its transaction stays open`)
+    world.trail.push(
+      `${row.consumer} is handed ${row.eventId} (${row.topic}, key ${row.key}): ${taken}; its transaction stays open`
+    )
     if (taken !== 'taken') {
       world.next[consumer as 0 | 1]++
       const wanted = expectEnded(world, row, taken)

@@ -6,6 +6,7 @@ export type State = 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
 export interface ModelDelivery {
   consumer: string
   eventId: string
+  topic: string
   key: string
   /** Order of arrival. */
   order: number
@@ -25,6 +26,7 @@ export interface ModelDelivery {
 export interface Effect {
   consumer: string
   eventId: string
+  topic: string
   key: string
   /** Set when a replay ran the handler again. */
   replay: string | null
@@ -55,6 +57,7 @@ export interface Clock {
 export interface Arriving {
   consumer: string
   eventId: string
+  topic: string
   key: string
 }
 
@@ -65,11 +68,11 @@ export const findDelivery = (model: InboxModel, { consumer, eventId }: { consume
 
 const isUnfinished = ({ row }: ModelDelivery) =>
   row.state === 'RETRY' || row.state === 'BLOCKED' || row.state === 'HELD'
-const sameKey = (a: Arriving, b: Arriving) => a.consumer === b.consumer && a.key === b.key
+const sameUnit = (a: Arriving, b: Arriving) => a.consumer === b.consumer && a.topic === b.topic && a.key === b.key
 
-/** Whether a delivery of this key may not run now because of one that came before. */
+/** Whether a delivery of this topic and key may not run now because of one that came before. */
 export const isKeyBusy = (model: InboxModel, arriving: Arriving): boolean =>
-  model.deliveries.some(d => sameKey(d, arriving) && isUnfinished(d))
+  model.deliveries.some(d => sameUnit(d, arriving) && isUnfinished(d))
 
 /** A row of a delivery that is there for the first time. */
 export function arrived(
@@ -78,10 +81,11 @@ export function arrived(
   row: Partial<ModelDelivery['row']>,
   { real }: Clock
 ): ModelDelivery {
-  const { consumer, eventId, key } = arriving
+  const { consumer, eventId, topic, key } = arriving
   return {
     consumer,
     eventId,
+    topic,
     key,
     order: model.nextOrder++,
     row: {
@@ -102,16 +106,16 @@ export function insert(model: InboxModel, delivery: ModelDelivery): void {
   model.deliveries = [...model.deliveries, delivery].sort((a, b) => a.order - b.order)
 }
 
-/** The first unfinished delivery of each key, if it may run now, in order of arrival. */
+/** The first unfinished delivery of each topic and key, if it may run now, in order of arrival. */
 export function runnable(model: InboxModel, consumer: string, limit: number, now: number): ModelDelivery[] {
   return model.deliveries.filter(d => d.consumer === consumer && mayRun(model, d, now)).slice(0, limit)
 }
 
-/** Whether a delivery that was set aside is the first of its key and due. */
+/** Whether a delivery that was set aside is the first of its topic and key, and due. */
 export function mayRun(model: InboxModel, delivery: ModelDelivery, now: number): boolean {
   const { state, due_at } = delivery.row
   if (state !== 'BLOCKED' && !(state === 'RETRY' && typeof due_at === 'number' && due_at <= now)) return false
-  return !model.deliveries.some(d => sameKey(d, delivery) && isUnfinished(d) && d.order < delivery.order)
+  return !model.deliveries.some(d => sameUnit(d, delivery) && isUnfinished(d) && d.order < delivery.order)
 }
 
 /** The handler of a delivery that was set aside has committed. */

@@ -15,7 +15,7 @@ export async function retryDelivery(world: World, here: Connection, row: ModelDe
   const { client, db } = here
   await client.query('begin')
   const claimed = await claimRetry(db, { ...row, lockTimeoutMs: LONG_LOCK_MS }, nowOf(world))
-  world.trail.push(`${row.consumer} takes up ${row.eventId} (key ${row.key}): ${claimed}; ${ending}`)
+  world.trail.push(`${row.consumer} takes up ${row.eventId} (${row.topic}, key ${row.key}): ${claimed}; ${ending}`)
   const want = !isHeldOpen(world, row)
   if (!claimed || !want) {
     await client.query('rollback')

@@ -8,6 +8,7 @@ import { type Arriving, type Clock, emptyInbox, type InboxModel, type ModelDeliv
 
 export interface LogEntry {
   eventId: string
+  topic: string
   key: string
 }
 
@@ -38,6 +39,7 @@ export interface World {
 /** The first is the service's own group: it answers and refuses. The second is another group of it. */
 export const CONSUMERS = ['deploy', 'deploy.search'] as const
 export const BODY = Buffer.from('{"n":1}')
+export const TOPICS = ['requests', 'others']
 export const KEYS = ['a', 'b']
 
 export const clockOf = (world: World): Clock => ({
@@ -70,18 +72,19 @@ export const placeOf = ({ consumer, eventId }: { consumer: string; eventId: stri
   `${consumer} ${eventId}`
 
 /** An event of the log as a consumer sees it arrive. */
-export const arriving = (consumer: number, { eventId, key }: LogEntry): Arriving => ({
+export const arriving = (consumer: number, { eventId, topic, key }: LogEntry): Arriving => ({
   consumer: consumerName(consumer),
   eventId,
+  topic,
   key
 })
 
-export function newDelivery({ consumer, eventId, key }: Arriving): NewDelivery {
+export function newDelivery({ consumer, eventId, topic, key }: Arriving): NewDelivery {
   return {
     consumer,
     eventId,
     key,
-    topic: 'requests',
+    topic,
     position: '0:1',
     source: 'market',
     type: 'market.requested',
@@ -124,16 +127,21 @@ export async function writeCaused(
   return () => void world.model.caused.push({ eventId, type, consumer, isAnswer: true })
 }
 
-/** The effect of a handler has been committed: first-seen order per key must be that of the log. */
-export function commitEffect(world: World, { consumer, eventId, key }: Arriving): void {
+/** The effect of a handler has been committed: first-seen order per topic and key must be that of the log. */
+export function commitEffect(world: World, row: Arriving): void {
+  const { consumer, eventId, topic, key } = row
   const place = (id: string) => world.log.findIndex(entry => entry.eventId === id)
   const overtaken = world.model.effects.find(
     e =>
-      e.consumer === consumer && e.key === key && !world.outOfOrder.has(placeOf(e)) && place(e.eventId) > place(eventId)
+      e.consumer === consumer &&
+      e.topic === topic &&
+      e.key === key &&
+      !world.outOfOrder.has(placeOf(e)) &&
+      place(e.eventId) > place(eventId)
   )
   if (overtaken !== undefined && !world.outOfOrder.has(placeOf({ consumer, eventId })))
     throw new Departure(`invariant 4: ${consumer} applied ${eventId} after ${overtaken.eventId}, which came later`)
-  world.model.effects.push({ consumer, eventId, key, replay: null })
+  world.model.effects.push({ consumer, eventId, topic, key, replay: null })
 }
 
 interface Rows {
