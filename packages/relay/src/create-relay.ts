@@ -94,7 +94,7 @@ export function createRelay(
     if (everything) keys.clear()
     woken = false
     try {
-      const tally = await drain(context, everything ? ALL_LANES : await heart.lanes())
+      const tally = await drain({ ...context, lanes: everything ? async () => ALL_LANES : heart.lanes })
       database.succeeded()
       return tally
     } catch (error) {

@@ -19,6 +19,8 @@ export interface DrainContext {
   log: FastifyBaseLogger
   keys: FailingKeys
   circuit: Circuit
+  /** Asked before each read: others may have come, left or died while this relay was busy. */
+  lanes(): Promise<readonly number[]>
   batchSize: number
   probeSize: number
   maxBatchBytes: number
@@ -45,7 +47,7 @@ interface Batch {
  * the next batch goes out only after the answer for this one; and when an event fails, the later ones of its key are
  * dropped from the batch that was read meanwhile. They come again with the next read, behind the one that failed.
  */
-export async function drain(context: DrainContext, lanes: readonly number[]): Promise<Tally> {
+export async function drain(context: DrainContext): Promise<Tally> {
   const tally: Tally = { sent: 0, parked: 0, failed: 0 }
   const inFlight = new Set<string>()
   let marking: Promise<void> = Promise.resolve()
@@ -53,13 +55,13 @@ export async function drain(context: DrainContext, lanes: readonly number[]): Pr
   try {
     let failedKeys = new Set<string>()
     while (!context.stopping()) {
-      const { events, full } = await (ahead ?? readBatch(context, lanes, inFlight))
+      const { events, full } = await (ahead ?? readBatch(context, inFlight))
       const batch = ahead === undefined ? events : events.filter(({ key }) => !failedKeys.has(key))
       ahead = undefined
       failedKeys = new Set()
       if (batch.length > 0 && !context.stopping()) {
         for (const { seq } of batch) inFlight.add(seq)
-        if (full && context.circuit.reason === undefined) ahead = observed(readBatch(context, lanes, inFlight))
+        if (full && context.circuit.reason === undefined) ahead = observed(readBatch(context, inFlight))
         const results = await sendBatch(context.transport, batch, {
           signal: context.signal,
           timeoutMs: context.sendTimeoutMs
@@ -81,13 +83,12 @@ export async function drain(context: DrainContext, lanes: readonly number[]): Pr
 }
 
 async function readBatch(
-  { db, keys, circuit, batchSize, probeSize, maxBatchBytes }: DrainContext,
-  lanes: readonly number[],
+  { db, keys, circuit, lanes, batchSize, probeSize, maxBatchBytes }: DrainContext,
   inFlight: ReadonlySet<string>
 ): Promise<Batch> {
   const limit = circuit.reason === undefined ? batchSize : probeSize
   const events = await fetchDue(db, {
-    lanes,
+    lanes: await lanes(),
     excludeSeqs: [...inFlight],
     excludeKeys: keys.excluded(),
     limit,

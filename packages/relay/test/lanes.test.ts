@@ -1,5 +1,6 @@
 import { until } from '@steadfast/dev-services'
 import t from 'tap'
+import { batchFetched } from '../src/channels.ts'
 import { database, event, recordingTransport, server } from './helper.ts'
 
 const many = () => Array.from({ length: 300 }, () => event())
@@ -52,4 +53,40 @@ t.test('a relay whose beats fail goes on with the lanes it had', async t => {
   await pool.query('alter table steadfast.hidden rename to relay')
   await pool.query('delete from steadfast.relay')
   await until(async () => (await pool.query('select from steadfast.relay')).rowCount === 1, { what: 'a beat again' })
+})
+
+t.test('a relay that is never idle takes the lanes of one that died meanwhile', async t => {
+  const { url, write, pool, rows } = await database(t)
+  const broker = recordingTransport()
+  const dead = '00000000-0000-7000-8000-000000000000'
+  await pool.query('insert into steadfast.relay (id) values ($1)', [dead])
+  const options = { schedule: '* * * * * *', pollIntervalMs: 10, beatIntervalMs: 50 }
+  const app = await server(t, url, broker.transport, options)
+  await until(async () => (await app.relay.stats()).relays === 2)
+  const early = many()
+  await write(early)
+  // Whenever it looks, it has been woken since the look before: one drain never ends.
+  let drains = true
+  broker.answer = async batch => {
+    if (drains) {
+      await write([event()])
+      app.relay.wake()
+    }
+    return batch.map(broker.accept)
+  }
+  const listener = () => {
+    if (drains) app.relay.wake()
+  }
+  batchFetched.subscribe(listener)
+  t.teardown(() => batchFetched.unsubscribe(listener))
+  const sentOf = (events: { id: string }[]) => {
+    const sent = new Set(broker.log.map(({ id }) => id))
+    return events.filter(({ id }) => sent.has(id)).length
+  }
+  await until(() => sentOf(early) > 50, { what: 'the share of this relay' })
+  t.ok(sentOf(early) < 250, 'the rest is not its own')
+  await pool.query(`update steadfast.relay set seen_at = seen_at - interval '1 h' where id = $1`, [dead])
+  await until(() => sentOf(early) === early.length, { what: 'the share of the dead one' })
+  drains = false
+  await until(async () => (await rows('due')).length === 0)
 })

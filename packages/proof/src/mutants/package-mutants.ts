@@ -75,6 +75,18 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('relay/test/lanes')
   },
   {
+    name: 'lanes-once-per-drain',
+    invariant: [6, 'nothing stays unfinished: the lanes of a dead relay are taken over while another is busy'],
+    edits: [
+      relay(
+        'create-relay',
+        'lanes: everything ? async () => ALL_LANES : heart.lanes',
+        'lanes: (lanes => async () => lanes)(everything ? ALL_LANES : await heart.lanes())'
+      )
+    ],
+    catchBy: byTest('relay/test/lanes')
+  },
+  {
     name: 'offset-before-commit',
     invariant: [2, 'the offset advances after the effect: a crash in between loses nothing'],
     edits: [
