@@ -14,5 +14,7 @@ export const PayloadTooLarge = createError(
 )
 /** A header name or value, or the id of a cause, that cannot travel. Nothing was stored. */
 export const HeaderInvalid = createError('SF_EVENTS_HEADER_INVALID', 'Header %s: %s', 500)
+/** A rewind to what is neither `'beginning'` nor a valid Date. Nothing was moved. */
+export const RewindInvalid = createError('SF_EVENTS_REWIND_INVALID', 'Cannot rewind to %s', 400, TypeError)
 /** A delivery that is no CloudEvents 1.0 message in binary mode. */
 export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEvents 1.0 message: %s', 400)

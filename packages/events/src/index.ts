@@ -28,5 +28,6 @@ export {
   LONGEST_MS,
   parseOptions
 } from './options.ts'
+export { checkRewind } from './rewind.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
 export type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from './transport.ts'

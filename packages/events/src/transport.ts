@@ -37,7 +37,7 @@ export interface Delivery {
   position: string
   /**
    * Acknowledges. The group's offset advances to the end of the contiguous prefix of done deliveries, so order of
-   * calls does not matter. Idempotent; after a revocation, a seek or close it is a no-op.
+   * calls does not matter. Idempotent; after a revocation, a rewind or close it is a no-op.
    */
   done(): void
 }
@@ -47,13 +47,21 @@ export interface Subscription {
   /** Stops handing out deliveries; membership and positions are kept. */
   pause(): void
   resume(): void
-  /** Messages of the group's topics that are not yet done, over all partitions of all members. */
-  lag(): Promise<bigint>
   /**
-   * Rewinds (or forwards) the partitions this member owns, offsets included. Deliveries handed out before become
-   * stale: their `done()` is a no-op.
+   * Messages of the group's topics that are not yet done, over all partitions of all members; with `upTo`, only those
+   * before an {@link end} that was noted earlier.
    */
-  seek(to: 'beginning' | 'end' | Date): Promise<void>
+  lag(upTo?: string): Promise<bigint>
+  /** The present end of the group's topics, as a text that is of use only to {@link lag}. */
+  end(): Promise<string>
+  /**
+   * Takes the partitions this member owns back to their beginning, or to the first message that is not older than a
+   * time; offsets included. Never forward: a partition whose committed offset is not behind that place is left as it is.
+   * Deliveries of a partition that moved become stale: their `done()` is a no-op.
+   *
+   * @throws SF_EVENTS_REWIND_INVALID for what is neither `'beginning'` nor a valid Date; nothing was moved
+   */
+  rewind(to: 'beginning' | Date): Promise<void>
   /** Stops fetching, waits until handed-out deliveries are done or the deadline (ms) has passed, keeps offsets, leaves. */
   close(deadlineMs: number): Promise<void>
 }
@@ -74,8 +82,8 @@ export interface Transport {
   readonly capabilities: {
     /** `'key'`: messages of one key arrive in the order in which they were published. */
     order: 'key' | 'none'
-    /** Whether {@link Subscription.seek} works. */
-    seek: boolean
+    /** Whether {@link Subscription.rewind} works. */
+    rewind: boolean
     /** The largest value in bytes that the broker is known to take, where it is known. */
     maxBytes?: number
   }

@@ -50,12 +50,15 @@ const noticed: Record<Defect, ComplianceTestName> = {
   'ignores pause': 'pause and resume',
   'close forgets offsets': 'close deadline',
   'close does not wait': 'close deadline',
-  'seek does nothing': 'seek to a date',
+  'rewind does nothing': 'rewind to a time',
+  'rewind goes forward': 'rewind never goes forward',
+  'rewind takes any time': 'rewind to what is no time is refused',
   'groups share offsets': 'two groups both see everything',
   'loses headers': 'bytes and headers exact',
   'new group starts at the end': 'a new group starts at the beginning',
   'interleaves publishers badly': 'order is commit order with two open publishers',
-  'lag ignores what is out': 'lag'
+  'lag ignores what is out': 'lag',
+  'lag ignores its end': 'lag up to an end'
 }
 
 // They wait rather than work, so they run side by side.
@@ -73,7 +76,7 @@ t.test('skips are checked before anything runs', async t => {
   const run = (tests: string[], reason = 'because') =>
     transportCompliance(runner, () => fixture(), { skip: [{ reason, tests }] })
   await t.rejects(run(['oversise']), { message: /unknown test "oversise"/ })
-  await t.rejects(run(['seek to a date']), { message: /capabilities promise it/ })
+  await t.rejects(run(['rewind to a time']), { message: /capabilities promise it/ })
   await t.rejects(run(['oversize']), { message: /capabilities promise it/ })
   await t.rejects(run(['lag'], ''), { message: /needs a reason/ })
 })

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { checkRewind } from '../src/rewind.ts'
 import type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from '../src/transport.ts'
 
 /** Ways in which the transport below can be wrong, each of which the suite must notice. */
@@ -17,12 +18,15 @@ export type Defect =
   | 'ignores pause'
   | 'close forgets offsets'
   | 'close does not wait'
-  | 'seek does nothing'
+  | 'rewind does nothing'
+  | 'rewind goes forward'
+  | 'rewind takes any time'
   | 'groups share offsets'
   | 'loses headers'
   | 'new group starts at the end'
   | 'interleaves publishers badly'
   | 'lag ignores what is out'
+  | 'lag ignores its end'
 
 const MAX_BYTES = 1000
 
@@ -44,11 +48,16 @@ interface Member {
   owned: Set<string>
   next: Map<string, number>
   done: Map<string, Set<number>>
-  out: number
+  /** Handed out and not done, by partition. */
+  out: Map<string, number>
   epoch: number
   paused: boolean
   leaving: boolean
   closeBy: number
+}
+
+function countOut({ out }: Member): number {
+  return [...out.values()].reduce((sum, n) => sum + n, 0)
 }
 
 /** A broker in memory: what several clients share. */
@@ -94,12 +103,12 @@ export function memoryBroker(defect?: Defect) {
     for (const { id, topic, index, records } of partitions([...member.options.topics])) {
       while (member.owned.has(id) && !member.leaving) {
         if (member.paused && defect !== 'ignores pause') return
-        if (member.out >= member.options.maxInFlight && defect !== 'ignores maxInFlight') return
+        if (countOut(member) >= member.options.maxInFlight && defect !== 'ignores maxInFlight') return
         const offset = member.next.get(id) ?? 0
         const record = records[offset]
         if (!record) break
         member.next.set(id, offset + 1)
-        member.out++
+        member.out.set(id, (member.out.get(id) ?? 0) + 1)
         member.onDelivery(delivery(group, member, { id, topic, index, offset, ...record }))
       }
     }
@@ -111,6 +120,8 @@ export function memoryBroker(defect?: Defect) {
     of: { id: string; topic: string; index: number; offset: number; message: Outgoing; at: Date }
   ): Delivery {
     const epoch = member.epoch
+    // Another one after a rewind.
+    const done = member.done.get(of.id) ?? new Set()
     let called = false
     return {
       topic: of.topic,
@@ -122,10 +133,9 @@ export function memoryBroker(defect?: Defect) {
       done() {
         if (called) return
         called = true
-        const stale = epoch !== member.epoch || !member.owned.has(of.id)
+        const stale = epoch !== member.epoch || member.done.get(of.id) !== done || !member.owned.has(of.id)
         if (stale && defect !== 'stale done counts') return
-        member.out--
-        const done = member.done.get(of.id) ?? new Set()
+        member.out.set(of.id, (member.out.get(of.id) ?? 0) - 1)
         done.add(of.offset)
         let offset = group.offsets.get(of.id) ?? 0
         if (defect === 'offset is the highest done') offset = Math.max(offset, of.offset + 1)
@@ -191,7 +201,7 @@ export function memoryBroker(defect?: Defect) {
         owned: new Set(),
         next: new Map(),
         done: new Map(),
-        out: 0,
+        out: new Map(),
         epoch: 0,
         paused: false,
         leaving: false,
@@ -206,7 +216,7 @@ export function memoryBroker(defect?: Defect) {
 
     return {
       name: 'memory',
-      capabilities: { order: 'key', seek: true, maxBytes: MAX_BYTES },
+      capabilities: { order: 'key', rewind: true, maxBytes: MAX_BYTES },
       async ensureTopics(wanted) {
         for (const topic of wanted) createTopic(topic.name, topic.partitions)
       },
@@ -228,21 +238,28 @@ export function memoryBroker(defect?: Defect) {
       resume() {
         member.paused = false
       },
-      async lag() {
+      async lag(upTo) {
+        const ends: Record<string, number> | undefined = upTo === undefined ? undefined : JSON.parse(upTo)
         const total = partitions(member.options.topics).reduce((n, { id, records }) => {
           const from = defect === 'lag ignores what is out' ? member.next.get(id) : group.offsets.get(id)
-          return n + records.length - (from ?? 0)
+          const end = ends && defect !== 'lag ignores its end' ? (ends[id] ?? 0) : records.length
+          return n + Math.max(0, end - (from ?? 0))
         }, 0)
         return BigInt(total)
       },
-      async seek(to) {
-        if (defect === 'seek does nothing') return
-        member.epoch++
-        member.out = 0
+      async end() {
+        const all = partitions(member.options.topics)
+        return JSON.stringify(Object.fromEntries(all.map(({ id, records }) => [id, records.length])))
+      },
+      async rewind(to) {
+        if (defect !== 'rewind takes any time') checkRewind(to)
+        if (defect === 'rewind does nothing') return
         for (const { id, records } of partitions(member.options.topics)) {
           if (!member.owned.has(id)) continue
-          const found = to instanceof Date ? records.findIndex(({ at }) => at >= to) : to === 'beginning' ? 0 : -1
+          const found = to === 'beginning' ? 0 : records.findIndex(({ at }) => at >= to)
           const offset = found === -1 ? records.length : found
+          if (offset >= (group.offsets.get(id) ?? 0) && defect !== 'rewind goes forward') continue
+          member.out.delete(id)
           group.offsets.set(id, offset)
           member.next.set(id, offset)
           member.done.set(id, new Set())
@@ -252,7 +269,8 @@ export function memoryBroker(defect?: Defect) {
         member.closeBy = Math.min(member.closeBy, Date.now() + deadlineMs)
         if (member.leaving) return
         member.leaving = true
-        while (defect !== 'close does not wait' && member.out > 0 && Date.now() < member.closeBy) await setTimeout(1)
+        while (defect !== 'close does not wait' && countOut(member) > 0 && Date.now() < member.closeBy)
+          await setTimeout(1)
         member.epoch++
         group.members.splice(group.members.indexOf(member), 1)
         member.owned.clear()

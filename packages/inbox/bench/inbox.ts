@@ -72,10 +72,17 @@ async function consumer(answers: boolean): Promise<Rate> {
   let hand: (delivery: Delivery) => void = () => {}
   const transport = {
     name: 'bench',
-    capabilities: { order: 'key', seek: false },
+    capabilities: { order: 'key', rewind: false },
     subscribe: async (_: unknown, onDelivery: (delivery: Delivery) => void) => {
       hand = onDelivery
-      return { pause() {}, resume() {}, close: async () => {}, lag: async () => 0n, seek: async () => {} }
+      return {
+        pause() {},
+        resume() {},
+        close: async () => {},
+        lag: async () => 0n,
+        end: async () => '',
+        rewind: async () => {}
+      }
     }
   } as unknown as Transport
   const app = fastify()

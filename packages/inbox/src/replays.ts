@@ -18,11 +18,11 @@ export function createReplays(): Replays {
       active = await activeReplays(consumer.db, consumer.name)
       for (const replay of active) {
         if (seen.has(replay.id)) continue
-        if (!consumer.host.transport.capabilities.seek) {
-          consumer.log.error({ replay }, `transport "${consumer.host.transport.name}" cannot seek: no replay`)
+        if (!consumer.host.transport.capabilities.rewind) {
+          consumer.log.error({ replay }, `transport "${consumer.host.transport.name}" cannot rewind: no replay`)
         } else {
           consumer.log.warn({ replay }, 'replay begins')
-          await consumer.subscription?.seek(replay.fromTime)
+          await consumer.subscription?.rewind(replay.fromTime)
         }
         seen.add(replay.id)
       }

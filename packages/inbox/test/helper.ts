@@ -148,6 +148,23 @@ export async function send(
   return id
 }
 
+/** Sends `count` tasks `<id>-<n>` from number `first` on, in one batch. */
+export async function sendMany(app: FastifyInstance, id: string, first: number, count: number): Promise<void> {
+  let rest = Array.from({ length: count }, (_, i) => {
+    const data = { id: `${id}-${first + i}`, n: first + i }
+    const { topic, key, headers, raw } = deliveryOf(Task, data, { id: randomUUID() })
+    return { topic, key: key ?? data.id, headers, value: raw }
+  })
+  await until(
+    async () => {
+      const results = await app.transport.publish(rest, AbortSignal.timeout(10_000))
+      rest = rest.filter((_, i) => !results[i]?.ok)
+      return rest.length === 0
+    },
+    { timeoutMs: 10_000 }
+  )
+}
+
 export const insertEffect = (
   tx: { query(text: string, values?: unknown[]): Promise<unknown> },
   d: { id: string; n: number }

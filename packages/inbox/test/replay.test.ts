@@ -4,7 +4,19 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import { startReplay, stopReplay, storeOn } from '@steadfast/store'
 import t from 'tap'
 import { deliver } from '../src/testing.ts'
-import { build, effects, events, groupOf, insertEffect, send, Task, TaskDone, transports } from './helper.ts'
+import {
+  build,
+  effects,
+  events,
+  groupOf,
+  insertEffect,
+  send,
+  sendMany,
+  TASKS,
+  Task,
+  TaskDone,
+  transports
+} from './helper.ts'
 
 for (const { name, skip, transport } of transports(t)) {
   t.test(`a bug in a handler is fixed and the day rerun (${name})`, { skip }, async t => {
@@ -91,6 +103,45 @@ for (const { name, skip, transport } of transports(t)) {
   })
 }
 
+for (const { name, skip, transport } of transports(t)) {
+  t.test(`an operator replays while the group lags: nothing unread is lost (${name})`, { skip }, async t => {
+    const database = await testDatabase(t)
+    const group = `worker-${randomUUID()}`
+    const key = randomUUID()
+    let open: () => void = () => {}
+    const opened = new Promise<void>(resolve => {
+      open = resolve
+    })
+    const { app, pool } = await build(
+      t,
+      app => {
+        app.onEvent(Task, async request => {
+          if (request.body.n > 60) await opened
+          await insertEffect(request.tx, request.body)
+        })
+        app.ignoreEvents(TASKS, '*')
+      },
+      { database, transport: transport(database.url), inbox: { group, maxInFlight: 10 } }
+    )
+    const handled = async () => {
+      const { rows } = await pool.query('select count(distinct n)::int as n from effect where id like $1', [`${key}%`])
+      return rows[0].n
+    }
+    await sendMany(app, key, 1, 60)
+    await until(async () => (await handled()) === 60, { timeoutMs: 30_000 })
+    await sendMany(app, key, 61, 100)
+    await until(async () => (await app.inbox.lag()) >= 100n)
+    const since = new Date()
+    await until(() => Date.now() > since.getTime() + 5)
+    await sendMany(app, key, 161, 50)
+    await startReplay(storeOn(pool), { id: randomUUID(), consumer: group, from: since, actor: 'me' })
+    await app.inbox.tick()
+    open()
+    await until(async () => (await app.inbox.lag()) === 0n, { timeoutMs: 30_000 })
+    t.equal(await handled(), 210)
+  })
+}
+
 t.test('a rerun that fails changes nothing and raises an alarm', async t => {
   let run = 0
   const { app, pool } = await build(t, app => {
@@ -151,7 +202,7 @@ t.test('a log that cannot be rewound keeps no retry waiting', async t => {
         const { subscribe } = app.transport
         app.transport.subscribe = async (...given) => {
           const subscription = await subscribe(...given)
-          return { ...subscription, seek: () => Promise.reject(new Error('no seeking')) }
+          return { ...subscription, rewind: () => Promise.reject(new Error('no rewinding')) }
         }
       }
     }
@@ -159,6 +210,6 @@ t.test('a log that cannot be rewound keeps no retry waiting', async t => {
   t.match(await deliver(app, Task, { id: 'k', n: 1 }), { outcome: 'set-aside' })
   isBroken = false
   await startReplay(storeOn(pool), { id: randomUUID(), consumer: groupOf('worker'), from: new Date(0), actor: 'me' })
-  await t.rejects(app.inbox.tick(), { message: 'no seeking' }, 'it is told')
+  await t.rejects(app.inbox.tick(), { message: 'no rewinding' }, 'it is told')
   t.same(await effects(pool, 'k'), [1])
 })

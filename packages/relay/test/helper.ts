@@ -29,7 +29,7 @@ export function recordingTransport() {
   }
   const transport: Transport = {
     name: 'recording',
-    capabilities: { order: 'key', seek: false },
+    capabilities: { order: 'key', rewind: false },
     ensureTopics: async () => {},
     publish(batch, signal) {
       state.batches++

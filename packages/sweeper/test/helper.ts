@@ -47,7 +47,7 @@ export function simpleBroker() {
   }
   broker.transport = {
     name: 'simple',
-    capabilities: { order: 'key', seek: false },
+    capabilities: { order: 'key', rewind: false },
     ensureTopics: async () => {},
     publish: async batch => batch.map(take),
     subscribe: () => Promise.reject(new Error('not needed')),

@@ -10,7 +10,7 @@ export interface Commit {
 }
 
 /**
- * One time of owning partitions, from a join or seek until the next. When it ends, all deliveries handed out under it
+ * One time of owning partitions, from a join until the next. When it ends, all deliveries handed out under it
  * are stale: their `done()` is a no-op.
  */
 export interface Assignment {
@@ -19,6 +19,10 @@ export interface Assignment {
   readonly out: number
   owns(topic: string, partition: number): boolean
   partitions(): [topic: string, partitions: readonly number[]][]
+  /** Stands for the run of a partition since the join or its last rewind; undefined when it is not owned any more. */
+  run(topic: string, partition: number): object | undefined
+  /** Begins a new run of a partition: what was handed out of it is stale. */
+  restart(topic: string, partition: number): void
   /** Makes the delivery of a message. `next` is the offset behind it. */
   handOut(topic: string, partition: number, message: KafkaMessage, next: bigint): Delivery
   uncommitted(): Commit[]
@@ -26,32 +30,46 @@ export interface Assignment {
   end(): void
 }
 
+interface Run {
+  topic: string
+  partition: number
+  prefix: ContiguousPrefix
+  /** Handed out and not done. */
+  out: number
+}
+
 const EMPTY = Buffer.alloc(0)
 
 /** `onDone` is called after each `done()` that counts. */
 export function createAssignment(owned: Record<string, readonly number[]>, onDone: () => void): Assignment {
-  const prefixes = new Map<string, { topic: string; partition: number; prefix: ContiguousPrefix }>()
+  const runs = new Map<string, Run>()
   for (const [topic, partitions] of Object.entries(owned)) {
     for (const partition of partitions) {
-      prefixes.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix() })
+      runs.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix(), out: 0 })
     }
   }
   let live = true
-  let out = 0
 
   return {
     get live() {
       return live
     },
     get out() {
+      let out = 0
+      for (const run of runs.values()) out += run.out
       return out
     },
-    owns: (topic, partition) => prefixes.has(nameOf(topic, partition)),
+    owns: (topic, partition) => runs.has(nameOf(topic, partition)),
     partitions: () => Object.entries(owned),
+    run: (topic, partition) => (live ? runs.get(nameOf(topic, partition)) : undefined),
+    restart(topic, partition) {
+      runs.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix(), out: 0 })
+    },
     handOut(topic, partition, message, next) {
-      const prefix = prefixes.get(nameOf(topic, partition))?.prefix
-      const place = prefix?.add(next)
-      out++
+      const name = nameOf(topic, partition)
+      const run = runs.get(name)
+      const place = run?.prefix.add(next)
+      if (run) run.out++
       const delivery: Delivery = {
         topic,
         headers: readHeaders(message),
@@ -59,9 +77,9 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
         timestamp: new Date(Number(message.timestamp)),
         position: `${partition}:${message.offset}`,
         done() {
-          if (!live || !place || place.done) return
-          out--
-          prefix?.done(place)
+          if (!live || !run || !place || place.done || runs.get(name) !== run) return
+          run.out--
+          run.prefix.done(place)
           onDone()
         }
       }
@@ -71,7 +89,7 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
     uncommitted() {
       const commits: Commit[] = []
       if (!live) return commits
-      for (const { topic, partition, prefix } of prefixes.values()) {
+      for (const { topic, partition, prefix } of runs.values()) {
         const offset = prefix.uncommitted()
         if (offset !== undefined) commits.push({ topic, partition, offset: offset.toString() })
       }
@@ -79,7 +97,7 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
     },
     committed(commits) {
       for (const { topic, partition, offset } of commits) {
-        prefixes.get(nameOf(topic, partition))?.prefix.committed(BigInt(offset))
+        runs.get(nameOf(topic, partition))?.prefix.committed(BigInt(offset))
       }
     },
     end() {

@@ -11,8 +11,8 @@ export interface Committer {
   commit(): Promise<void>
   /** Commits without waiting; the request is on its way when this returns. Never rejects. */
   commitNow(): Promise<void>
-  /** Resolves when no commit is under way. */
-  idle(): Promise<void>
+  /** Runs when no commit is under way, and keeps the next one waiting. */
+  alone(work: () => Promise<void>): Promise<void>
   stop(): void
 }
 
@@ -54,7 +54,11 @@ export function createCommitter(consumer: Consumer, state: MemberState, logger: 
     schedule,
     commit,
     commitNow,
-    idle: () => last,
+    alone(work) {
+      const done = last.then(work)
+      last = done.catch(() => undefined)
+      return done
+    },
     stop() {
       stopped = true
       clearTimeout(timer)

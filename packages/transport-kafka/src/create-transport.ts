@@ -36,7 +36,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
 
   return {
     name: 'kafka',
-    capabilities: { order: 'key', seek: true, maxBytes: settings.maxBytes },
+    capabilities: { order: 'key', rewind: true, maxBytes: settings.maxBytes },
     async ensureTopics(topics) {
       if (closing) throw new TransportClosed()
       await ensureTopics({ admins, infos, settings, logger }, topics)

@@ -60,12 +60,14 @@ export function createHandler({ settings, state, committer, logger, membership }
   async function handOut({ batch, resolveOffset }: EachBatchPayload, mine: Assignment): Promise<void> {
     const { topic, partition, messages } = batch
     const last = messages.length - 1
+    const run = mine.run(topic, partition)
+    const goesOn = () => mine.live && mine.run(topic, partition) === run
     let handed = -1
     try {
       for (let i = 0; i <= last; i++) {
         while (!hasRoom(mine)) {
           await gate.wait()
-          if (!mine.live) return
+          if (!goesOn()) return
         }
         const message = messages[i]
         if (!message) return
@@ -80,7 +82,7 @@ export function createHandler({ settings, state, committer, logger, membership }
       }
     } finally {
       const message = messages[handed]
-      if (message && mine.live) resolveOffset(message.offset)
+      if (message && goesOn()) resolveOffset(message.offset)
     }
   }
 

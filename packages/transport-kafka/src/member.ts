@@ -1,6 +1,6 @@
 import type { Delivery } from '@steadfast/events'
 import type { Consumer } from 'kafkajs'
-import { type Assignment, createAssignment } from './assignment.ts'
+import { type Assignment, type Commit, createAssignment } from './assignment.ts'
 import { type Client, createClient } from './client.ts'
 import { type Committer, createCommitter } from './commit.ts'
 import { TransportClosed } from './errors.ts'
@@ -28,8 +28,12 @@ export interface Member {
   assignment(): Assignment | undefined
   setPaused(paused: boolean): void
   commit(): Promise<void>
-  /** Goes on at these offsets and commits them. What was handed out before is stale. */
-  seek(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>
+  /**
+   * Takes partitions of an assignment back to these offsets, and commits them. What was handed out of them is stale.
+   *
+   * @returns false when the assignment has ended; nothing was moved
+   */
+  rewind(assignment: Assignment, to: readonly Commit[]): Promise<boolean>
   /** Waits until what was handed out is done, or `drainMs`; commits, leaves, disconnects. */
   stop(drainMs: number): Promise<void>
 }
@@ -83,14 +87,21 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
       if (!paused) handler.gate.wakeAll()
     },
     commit: () => committer.commit(),
-    async seek(offsets) {
-      await committer.idle()
-      const before = state.assignment
-      handler.endAssignment()
-      state.assignment = createAssignment(Object.fromEntries(before?.partitions() ?? []), handler.onDone)
-      for (const { topic, partition, offset } of offsets) consumer.seek({ topic, partition, offset })
-      handler.gate.wakeAll()
-      await consumer.commitOffsets([...offsets])
+    async rewind(assignment, to) {
+      let moved = false
+      await committer.alone(async () => {
+        // Looked at last: behind a rebalance the commit would be in the name of a generation that owns other partitions.
+        if (state.ended || !assignment.live) return
+        moved = true
+        for (const { topic, partition, offset } of to) {
+          assignment.restart(topic, partition)
+          consumer.seek({ topic, partition, offset })
+        }
+        handler.gate.wakeAll()
+        handler.onDone()
+        await consumer.commitOffsets([...to])
+      })
+      return moved
     },
     stop: drainMs => (stopping ??= stop(drainMs))
   }

@@ -41,7 +41,7 @@ export const KafkaTransportSchema = Type.Object({
   rebalanceTimeoutMs: durationOption(60_000, { description: 'for all members to rejoin' }),
   heartbeatIntervalMs: durationOption(3000, { description: 'between heartbeats' }),
   maxWaitTimeMs: durationOption(500, {
-    description: 'a fetch waits so long for data; also bounds seek, rebalance and close'
+    description: 'a fetch waits so long for data; also bounds rewind, rebalance and close'
   }),
   closeTimeoutMs: durationOption(5000, { description: 'for the plugin to close the transport in' }),
   /** Default: fastify.log, or none for the bare factory. */

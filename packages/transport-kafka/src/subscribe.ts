@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Delivery, SubscribeOptions, Subscription } from '@steadfast/events'
+import { checkRewind, type Delivery, type SubscribeOptions, type Subscription } from '@steadfast/events'
 import type { Admins } from './admin.ts'
 import type { Assignment } from './assignment.ts'
 import { NotJoined } from './errors.ts'
 import type { Member } from './member.ts'
-import { countLag, findOffsets } from './offsets.ts'
+import { countLag, findBehind, readEnds } from './offsets.ts'
 import { type SuperviseContext, type Supervisor, supervise } from './supervise.ts'
 import { settled } from './within.ts'
 
@@ -36,21 +36,24 @@ export async function subscribe(
     }
   }
 
-  async function seek(to: 'beginning' | 'end' | Date): Promise<void> {
+  async function rewind(to: 'beginning' | Date): Promise<void> {
+    checkRewind(to)
     const { member, assignment } = await joined()
-    const offsets = await findOffsets(admins, assignment, to)
-    if (!assignment.live) throw new NotJoined(group, 'the partitions were lost meanwhile')
-    await member.seek(offsets)
+    await member.commit()
+    const behind = await findBehind(admins, group, assignment, to)
+    if (behind.length === 0 && assignment.live) return
+    if (!(await member.rewind(assignment, behind))) throw new NotJoined(group, 'the partitions were lost meanwhile')
   }
 
   return {
     pause: () => supervisor.setPaused(true),
     resume: () => supervisor.setPaused(false),
-    async lag() {
+    async lag(upTo) {
       await settled(supervisor.member()?.commit() ?? Promise.resolve(), settings.requestTimeoutMs)
-      return countLag(admins, group, topics)
+      return countLag(admins, group, topics, upTo)
     },
-    seek,
+    end: async () => JSON.stringify(await readEnds(admins, topics)),
+    rewind,
     async close(deadlineMs) {
       await supervisor.close(deadlineMs)
       supervisors.delete(supervisor)

@@ -125,10 +125,10 @@ t.test('two members: every message is seen, both take part, acknowledged ones co
   })
 })
 
-t.test('seek without membership is an error that says so', shared, async t => {
+t.test('rewind without membership is an error that says so', shared, async t => {
   const on = transport(t, brokers)
   const subscription = await on.subscribe({ group: 'g', topics: [`none-${randomUUID()}`], maxInFlight: 1 }, () => {})
-  await t.rejects(subscription.seek('beginning'), { code: 'SF_TRANSPORT_KAFKA_NOT_JOINED' })
+  await t.rejects(subscription.rewind('beginning'), { code: 'SF_TRANSPORT_KAFKA_NOT_JOINED' })
 })
 
 t.test('messages that retention took before the group read them are reported as an error', shared, async t => {

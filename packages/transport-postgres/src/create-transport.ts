@@ -50,7 +50,7 @@ export function createPostgresTransport(options: PostgresTransportOptions): Post
 
   return {
     name: 'postgres',
-    capabilities: { order: 'key', seek: true, maxBytes: settings.maxBytes },
+    capabilities: { order: 'key', rewind: true, maxBytes: settings.maxBytes },
     async ensureTopics(wanted) {
       if (closing) throw new Closed()
       await connection.ready()

@@ -47,7 +47,7 @@ export function createDeliverer(options: DeliverOptions): { deliver(): Promise<{
       const ask = asked.find(({ id }) => id === record.partitionId)
       counts.set(record.partitionId, (counts.get(record.partitionId) ?? 0) + 1)
       bytes += record.value.length
-      // A seek, a loss or a pause since the question was asked makes the rest of the answer void.
+      // A rewind, a loss or a pause since the question was asked makes the rest of the answer void.
       if (!ask || holdings.get(ask.id) !== ask.holding || ask.holding.prefix !== ask.prefix) continue
       if (readable(ask.holding)) handOut(options, ask.holding, record)
     }

@@ -30,9 +30,9 @@ export const Behind = createError(
   'Not attempted: an earlier message of key %s was not stored',
   503
 )
-/** `seek` without partitions to move. Nothing was moved. */
+/** `rewind` without a membership. Nothing was moved. */
 export const NotMember = createError(
   'SF_TRANSPORT_POSTGRES_NOT_MEMBER',
-  'This member of group %s owns no partition: PostgreSQL is away, or other members own all',
+  'Not a member of group %s now: PostgreSQL is away',
   503
 )

@@ -9,7 +9,7 @@ export interface Holding {
   generation: number
   /** The next offset to hand out. */
   next: number
-  /** Replaced by a seek: deliveries of an earlier one are stale. */
+  /** Replaced by a rewind: deliveries of an earlier one are stale. */
   prefix: Prefix
   /** The offset that the database is known to have. */
   committed: number

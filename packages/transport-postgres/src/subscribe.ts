@@ -1,9 +1,10 @@
-import type { Delivery, SubscribeOptions, Subscription } from '@steadfast/events'
+import { checkRewind, type Delivery, type SubscribeOptions, type Subscription } from '@steadfast/events'
 import { Closed, NotMember } from './errors.ts'
 import { restart } from './holdings.ts'
 import { type Member, type SubscribeContext, startMember } from './member.ts'
+import { readEnds } from './sql/read-ends.ts'
 import { readLag } from './sql/read-lag.ts'
-import { seekOffsets } from './sql/seek-offsets.ts'
+import { rewindOffsets } from './sql/rewind-offsets.ts'
 
 // Leaving is worth a moment even where the deadline is over: it spares the others the wait for the lease.
 const LEAVE_MS = 1000
@@ -26,18 +27,23 @@ export async function joinGroup(
       member.paused = false
       member.fetching.poke()
     },
-    lag: () => readLag(context.db, identity.group, identity.topics),
-    seek: to => seek(context, member, to),
+    lag: upTo => readLag(context.db, identity.group, identity.topics, upTo),
+    end: async () => JSON.stringify(await readEnds(context.db, identity.topics)),
+    rewind: to => rewind(context, member, to),
     close
   }
 }
 
-async function seek({ db }: SubscribeContext, member: Member, to: 'beginning' | 'end' | Date): Promise<void> {
+async function rewind({ db }: SubscribeContext, member: Member, to: 'beginning' | Date): Promise<void> {
+  checkRewind(to)
   const { holdings, identity, membership } = member
   if (member.closing) throw new Closed()
+  // What is done counts: only what was done can come again.
+  await membership.commit()
   await membership.alone(async () => {
-    if (holdings.size === 0) throw new NotMember(identity.group)
-    const moved = await seekOffsets(
+    // A member whose lease holds, and that has been given nothing, has nothing to take back.
+    if (holdings.size === 0 && performance.now() >= membership.trustedUntil) throw new NotMember(identity.group)
+    const moved = await rewindOffsets(
       db,
       identity,
       [...holdings.keys()].sort((a, b) => a - b),

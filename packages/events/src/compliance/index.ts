@@ -5,6 +5,7 @@ import * as ordering from './ordering.ts'
 import * as publishing from './publishing.ts'
 import * as reading from './reading.ts'
 import * as resuming from './resuming.ts'
+import * as rewinding from './rewinding.ts'
 import type { ComplianceOptions, TestContext, TransportFixture } from './types.ts'
 
 export type { ComplianceOptions, Faults, Heal, Reporter, Skip, TestContext, TransportFixture } from './types.ts'
@@ -18,7 +19,7 @@ interface ComplianceTest {
 }
 
 const ordered = ({ order }: Capabilities) => order === 'key'
-const seekable = ({ seek }: Capabilities) => seek
+const rewindable = ({ rewind }: Capabilities) => rewind
 
 const tests = {
   'per-key order under partial failure': { run: ordering.orderUnderPartialFailure, promised: ordered },
@@ -35,13 +36,16 @@ const tests = {
   'pause and resume': { run: acknowledging.pauseAndResume },
   'resume after SIGKILL': { run: resuming.resumeAfterKill },
   'close deadline': { run: resuming.closeDeadline },
-  'seek to the beginning': { run: reading.seekBeginning, promised: seekable },
-  'seek to the end': { run: reading.seekEnd, promised: seekable },
-  'seek to a date': { run: reading.seekDate, promised: seekable },
+  'rewind to the beginning': { run: rewinding.rewindToBeginning, promised: rewindable },
+  'rewind to a time': { run: rewinding.rewindToTime, promised: rewindable },
+  'rewind never goes forward': { run: rewinding.neverForward, promised: rewindable },
+  'a lagging group that rewinds loses nothing': { run: rewinding.laggingGroup, promised: rewindable },
+  'rewind to what is no time is refused': { run: rewinding.refusesNoTime, promised: rewindable },
   'two groups both see everything': { run: reading.twoGroups },
   'bytes and headers exact': { run: reading.exactBytes },
   'a new group starts at the beginning': { run: reading.newGroup },
-  lag: { run: reading.lag }
+  lag: { run: reading.lag },
+  'lag up to an end': { run: reading.lagUpTo }
 } satisfies Record<string, ComplianceTest>
 
 /** The name of a test of the suite. */

@@ -1,61 +1,7 @@
 import assert from 'node:assert/strict'
-import { numbered, spread } from './acknowledging.ts'
+import { spread } from './acknowledging.ts'
 import type { Context } from './context.ts'
 import { message, publishAll } from './context.ts'
-
-/** Back to the beginning: everything is delivered again, and what was handed out before is stale. */
-export async function seekBeginning(context: Context): Promise<void> {
-  const transport = await context.client()
-  const topic = await context.topic(transport)
-  const group = context.name('group')
-  await publishAll(context, transport, numbered(topic, 1, 4))
-  const member = await context.join(await context.client(), { topic, group })
-  const before = await member.received(4)
-  before[0]?.done()
-  before[1]?.done()
-  await member.subscription.seek('beginning')
-  for (const delivery of before) delivery.done()
-  await member.received(8)
-  assert.deepEqual(member.texts().slice(4), ['m1', 'm2', 'm3', 'm4'])
-  await member.subscription.close(0)
-  const next = await context.join(await context.client(), { topic, group })
-  await next.received(4)
-  assert.deepEqual(next.texts(), ['m1', 'm2', 'm3', 'm4'], 'the stale acknowledgements moved nothing')
-}
-
-/** Forward to the end: what was not done is given up, and what comes next is delivered. */
-export async function seekEnd(context: Context): Promise<void> {
-  const transport = await context.client()
-  const topic = await context.topic(transport)
-  await publishAll(context, transport, numbered(topic, 1, 5))
-  const member = await context.join(await context.client(), { topic, maxInFlight: 1 })
-  await member.received(1)
-  await member.subscription.seek('end')
-  await context.until('lag 0', async () => (await member.subscription.lag()) === 0n)
-  await publishAll(context, transport, numbered(topic, 6, 1))
-  await member.received(2)
-  assert.deepEqual(member.texts(), ['m1', 'm6'])
-}
-
-/** To a time: the first message that is not older comes next. */
-export async function seekDate(context: Context): Promise<void> {
-  const transport = await context.client()
-  const topic = await context.topic(transport)
-  const member = await context.join(await context.client(), { topic, onDelivery: delivery => delivery.done() })
-  await publishAll(context, transport, numbered(topic, 1, 3))
-  const early = (await member.received(3)).map(delivery => delivery.timestamp.getTime())
-  const last = Math.max(...early)
-  await context.until('the clock to move on', () => Date.now() > last + 20)
-  await publishAll(context, transport, numbered(topic, 4, 2))
-  const boundary = (await member.received(5))[3]?.timestamp
-  assert.ok(boundary && boundary.getTime() > last, 'timestamps grow')
-  await member.subscription.seek(boundary)
-  await member.received(7)
-  assert.deepEqual(member.texts().slice(5), ['m4', 'm5'])
-  await member.subscription.seek(new Date(-1))
-  await member.received(12)
-  assert.deepEqual(member.texts().slice(7), ['m1', 'm2', 'm3', 'm4', 'm5'], 'a time before 1970 is the beginning')
-}
 
 /** Each group has offsets of its own. */
 export async function twoGroups(context: Context): Promise<void> {
@@ -135,4 +81,20 @@ export async function lag(context: Context): Promise<void> {
     return acknowledged === 9
   })
   await context.until('lag 0', async () => (await member.subscription.lag()) === 0n)
+}
+
+/** An end that was noted keeps its place: what comes behind it does not count. */
+export async function lagUpTo(context: Context): Promise<void> {
+  const transport = await context.client()
+  const topic = await context.topic(transport, 3)
+  const member = await context.join(transport, { topic })
+  await publishAll(context, transport, spread(topic, 6))
+  const before = await member.received(6)
+  const end = await member.subscription.end()
+  await publishAll(context, transport, spread(topic, 3))
+  await member.received(9)
+  await context.until('lag 6 up to the end', async () => (await member.subscription.lag(end)) === 6n)
+  for (const delivery of before) delivery.done()
+  await context.until('lag 0 up to the end', async () => (await member.subscription.lag(end)) === 0n)
+  assert.equal(await member.subscription.lag(), 3n)
 }

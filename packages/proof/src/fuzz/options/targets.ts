@@ -56,14 +56,15 @@ const taken: PublishResult = { ok: true }
 /** A transport that takes everything and delivers nothing. */
 const sink: Transport = {
   name: 'sink',
-  capabilities: { order: 'key', seek: true },
+  capabilities: { order: 'key', rewind: true },
   ensureTopics: async () => {},
   publish: async (batch: readonly Outgoing[]) => batch.map(() => taken),
   subscribe: async () => ({
     pause() {},
     resume() {},
     lag: async () => 0n,
-    seek: async () => {},
+    end: async () => '{}',
+    rewind: async () => {},
     close: async () => {}
   }),
   health: () => ({ ready: true }),
