@@ -36,7 +36,7 @@ async function tests(files: string[], env: NodeJS.ProcessEnv): Promise<boolean> 
 }
 
 await stage('lint', () => tool('biome', 'check', '.'))
-await stage('types', () => tool('tsc', '-b', 'packages'))
+await stage('types', () => tool('tsc', '-b', 'packages', '--checkers', '1'))
 if (ci || process.argv.includes('--pack')) await stage('packing', async () => (await checkPacking()).failed === 0)
 await stage('tests', async () => {
   const pgbouncer = ci || findPgbouncer() !== undefined
