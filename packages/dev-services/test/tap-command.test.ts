@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { matchWhole } from '../src/index.ts'
 import { root } from '../src/repository.ts'
 
 const program = join(root, 'packages/dev-services/src/bin/tap.ts')
@@ -25,7 +26,7 @@ t.test('ends with the counts and the exit code of tap', async t => {
 
 t.test('runs at once do not disturb each other, and leave nothing', async t => {
   const results = await Promise.all([runCommand('green'), runCommand('red')])
-  t.match(results, [{ exitCode: 0 }, { exitCode: 1 }])
+  matchWhole(t, results, [{ exitCode: 0 }, { exitCode: 1 }])
   const left = readdirSync(join(root, '.tap')).filter(name => results.some(({ pid }) => name.startsWith(`run-${pid}-`)))
   t.strictSame(left, [])
 })

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { matchWhole } from '@steadfast/dev-services'
 import t from 'tap'
 import { activeReplays } from '../src/active-replays.ts'
 import { claimReplay } from '../src/claim-replay.ts'
@@ -13,13 +14,13 @@ t.test('active until stopped, oldest first, each consumer its own', async t => {
   const from = new Date(0)
   for (const id of ids.slice(0, 2)) await startReplay(db, { id, consumer: 'deploy', from, actor: 'me' })
   await startReplay(db, { id: ids[2], consumer: 'other', from, actor: 'me', resendAnswers: true })
-  t.match(await activeReplays(db, 'deploy'), [
+  matchWhole(t, await activeReplays(db, 'deploy'), [
     { id: ids[0], fromTime: from, untilTime: Date, resendAnswers: false },
     { id: ids[1] }
   ])
   await stopReplay(db, { id: ids[0], actor: 'me' })
-  t.match(await activeReplays(db, 'deploy'), [{ id: ids[1] }])
-  t.match(await activeReplays(db, 'other'), [{ id: ids[2], resendAnswers: true }])
+  matchWhole(t, await activeReplays(db, 'deploy'), [{ id: ids[1] }])
+  matchWhole(t, await activeReplays(db, 'other'), [{ id: ids[2], resendAnswers: true }])
 })
 
 t.test('each replay has each finished delivery once', async t => {

@@ -1,4 +1,4 @@
-import { testDatabase } from '@steadfast/dev-services'
+import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
 import { fetchDue, fetchDueSql, fetchDueValues } from '../src/fetch-due.ts'
@@ -17,7 +17,7 @@ t.test('what is due comes by seq, whole, and nothing else', async t => {
   await seedEvent(pool, { due: false })
   const second = await seedEvent(pool, { key: 'other' }, { agoMs: 5000, contract: Told })
   const found = await fetchDue(db, query)
-  t.match(found, [
+  matchWhole(t, found, [
     {
       id: first,
       seq: '1',
@@ -79,10 +79,10 @@ t.test('a lower seq that commits later is found', async t => {
   await seedEvent(slow as never, {})
   const quick = await seedEvent(pool, {})
   const db = storeOn(pool)
-  t.match(await fetchDue(db, query), [{ id: quick, seq: '2' }])
+  matchWhole(t, await fetchDue(db, query), [{ id: quick, seq: '2' }])
   await slow.query('commit')
   slow.release()
-  t.match(await fetchDue(db, { ...query, excludeSeqs: ['2'] }), [{ seq: '1' }])
+  matchWhole(t, await fetchDue(db, { ...query, excludeSeqs: ['2'] }), [{ seq: '1' }])
 })
 
 t.test('a backlog of 200,000 is read from its index, in order, without a sort', async t => {

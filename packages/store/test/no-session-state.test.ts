@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { matchWhole } from '@steadfast/dev-services'
 import pg from 'pg'
 import t from 'tap'
 import { beatRelay } from '../src/beat-relay.ts'
@@ -30,7 +31,7 @@ t.test(
     await migrate(one as never, { schema: 'another' })
     const db = storeOn(client)
     await client.query('begin')
-    t.match(await sweepEvents(db, { limit: 10, maxResendsOutstanding: 10 }), { resent: [String] })
+    matchWhole(t, await sweepEvents(db, { limit: 10, maxResendsOutstanding: 10 }), { resent: [String] })
     const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`)
     t.ok(rows.length > 0, 'the lock of the sweep is an advisory one')
     await beatRelay(db, randomUUID(), { staleMs: 1000 })

@@ -1,4 +1,4 @@
-import { testDatabase } from '@steadfast/dev-services'
+import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
 import { migrate } from '../src/migrate.ts'
@@ -19,7 +19,7 @@ t.test('what waited is parked with the reason; what is past that only stops bein
     })
     t.equal(await parkUnsendable(db, { id, count: 1, error: 'too\u0000 large' }), true)
     const parks = status === 'NEW' || status === 'PUBLISHED'
-    t.match((await pool.query('select * from steadfast.event where id = $1', [id])).rows, [
+    matchWhole(t, (await pool.query('select * from steadfast.event where id = $1', [id])).rows, [
       {
         status: parks ? 'PARKED' : status,
         park_reason: parks ? 'REFUSED_BY_BROKER' : status === 'PARKED' ? 'REFUSED' : null,
@@ -39,7 +39,7 @@ t.test('only as it was read', async t => {
   const sent = await seedEvent(pool, { count: 1 })
   const undue = await seedEvent(pool, { due: false })
   for (const id of [sent, undue, idFrom(0)]) t.equal(await parkUnsendable(db, { id, count: 0, error: 'no' }), false)
-  t.match((await pool.query(`select * from steadfast.event where status = 'PARKED'`)).rows, [])
+  t.same((await pool.query(`select * from steadfast.event where status = 'PARKED'`)).rows, [])
 })
 
 t.test('a send by another relay that is marked first wins', async t => {
@@ -54,7 +54,7 @@ t.test('a send by another relay that is marked first wins', async t => {
   await other.query('commit')
   other.release()
   t.equal(await parking, false)
-  t.match((await pool.query('select status from steadfast.event')).rows, [{ status: 'PUBLISHED' }])
+  t.same((await pool.query('select status from steadfast.event')).rows, [{ status: 'PUBLISHED' }])
 })
 
 t.test('names its schema', t => checkSchema(t, db => parkUnsendable(db, { id: idFrom(0), count: 0, error: '' })))

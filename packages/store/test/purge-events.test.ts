@@ -55,7 +55,7 @@ t.test('answers have an age of their own', async t => {
   }
   const query = { olderThanMs: 7 * DAY, answersOlderThanMs: 15 * DAY, limit: 100 }
   t.match(await purgeEvents(storeOn(pool), query), { purged: 3 })
-  t.match((await pool.query('select is_answer from steadfast.event')).rows, [{ is_answer: true }])
+  t.same((await pool.query('select is_answer from steadfast.event')).rows, [{ is_answer: true }])
 })
 
 t.test('batches are bounded and go on behind what must stay', async t => {

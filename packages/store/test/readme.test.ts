@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { testDatabase } from '@steadfast/dev-services'
+import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { requireSchema } from '../src/index.ts'
 import { prepare } from './readme-example.ts'
@@ -13,7 +13,8 @@ t.test('the README quotes the example, which works, and names every error of the
   const said = t.capture(console, 'log')
   const complained = t.capture(console, 'error')
   await prepare(url)
-  t.match(
+  matchWhole(
+    t,
     said().map(call => call.args),
     [[/^applied 1/]]
   )

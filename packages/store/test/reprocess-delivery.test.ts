@@ -1,4 +1,4 @@
-import { testDatabase } from '@steadfast/dev-services'
+import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
 import { getDelivery } from '../src/get-delivery.ts'
@@ -38,7 +38,8 @@ t.test('held and refused ones wait for their handler again, others do not', asyn
     t.equal((await getEvent(db, ofAnother))?.isAnswer, true, 'that of another consumer stands')
     t.equal((await getEvent(db, answer))?.isAnswer, true)
     const audit = await listAudit(db, { eventId }, { limit: 9 })
-    t.match(
+    matchWhole(
+      t,
       audit,
       fit
         ? [

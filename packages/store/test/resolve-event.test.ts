@@ -1,4 +1,4 @@
-import { testDatabase } from '@steadfast/dev-services'
+import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
 import { getEvent } from '../src/get-event.ts'
@@ -22,7 +22,7 @@ t.test('only a parked event is resolved, once', async t => {
   )
   t.same(outcomes.toSorted(), [false, false, true])
   t.match(await getEvent(db, id), { status: 'RESOLVED', due: false })
-  t.match(await listAudit(db, {}, { limit: 9 }), [
+  matchWhole(t, await listAudit(db, {}, { limit: 9 }), [
     { eventId: id, action: 'resolve', note: 'by hand', details: { reason: 'REFUSED' } }
   ])
 })

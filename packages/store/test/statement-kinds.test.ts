@@ -1,3 +1,4 @@
+import { matchWhole } from '@steadfast/dev-services'
 import t from 'tap'
 import { statementKinds } from '../src/statement-kinds.ts'
 
@@ -14,7 +15,7 @@ t.test('what divides a transaction', async t => {
 
 t.test('what ends or begins one', async t => {
   for (const text of ['begin', 'BEGIN WORK', 'commit', 'END', 'abort', 'rollback', 'rollback and chain', ';;commit'])
-    t.match(kinds(text), [/^control /], text)
+    matchWhole(t, kinds(text), [/^control /], text)
   t.same(kinds('start transaction'), ['control START TRANSACTION'])
   t.same(kinds("prepare transaction 'x'"), ['control PREPARE TRANSACTION'])
   t.same(kinds("commit prepared 'x'"), ['control COMMIT'])
