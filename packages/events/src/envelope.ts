@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { validate as isUuid } from 'uuid'
 import { Undecodable } from './errors.ts'
@@ -11,6 +12,7 @@ export interface EventEnvelope {
   type: string
   /** When the event was stated, RFC 3339. */
   time?: string
+  /** Absent where the producer set none, and where its bytes are no text that PostgreSQL can hold. */
   key?: string
   /** Position in the sender's outbox, as decimal digits of one length; compare as text or BigInt within one source. */
   sequence?: string
@@ -74,6 +76,17 @@ export function encodeEvent(event: SendableEvent): Outgoing {
   return { topic: event.topic, key: event.key, headers, value: Buffer.from(event.payload) }
 }
 
+/** The bytes that say whose order an event keeps: its `ce_partitionkey`, else the key of its message. */
+export function keyBytesOf({ headers, key }: Pick<Delivery, 'headers' | 'key'>): Buffer | undefined {
+  const bytes = headers.ce_partitionkey ?? key
+  return bytes?.length ? bytes : undefined
+}
+
+/** Bytes as a text that PostgreSQL can hold; `undefined` where they are none. Distinct bytes make distinct texts. */
+export function textOf(bytes: Buffer): string | undefined {
+  return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString('utf8') : undefined
+}
+
 /**
  * Reads the envelope of a delivery. The data stay bytes: whether they are JSON is the server's to find out.
  *
@@ -93,9 +106,10 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   const contentType = text('content-type')
   if (contentType !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType))
     throw new Undecodable('content-type is not JSON')
+  const key = keyBytesOf(delivery)
   const optional = {
     time: text('ce_time'),
-    key: text('ce_partitionkey') ?? delivery.key,
+    key: key && textOf(key),
     sequence: text('ce_sequence'),
     dataVersion: text('ce_dataversion'),
     causationId: text('ce_causationid'),
@@ -132,7 +146,12 @@ export function positionIdOf(topic: string, position: string): string {
   return hashedId(`${topic}\n${position}\n`)
 }
 
-function hashedId(text: string): string {
+/** A UUID in the place of a key that is no text or too long for an index, so that distinct keys stay distinct. */
+export function keyIdOf(key: Buffer): string {
+  return hashedId(Buffer.concat([Buffer.from('key\n'), key, Buffer.from('\n')]))
+}
+
+function hashedId(text: string | Buffer): string {
   const bytes = createHash('sha256').update(text).digest().subarray(0, 16)
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80

@@ -14,8 +14,11 @@ export {
   type EventEnvelope,
   encodeEvent,
   eventIdOf,
+  keyBytesOf,
+  keyIdOf,
   positionIdOf,
-  type SendableEvent
+  type SendableEvent,
+  textOf
 } from './envelope.ts'
 export * as errors from './errors.ts'
 export { LANES, laneOf } from './lane.ts'

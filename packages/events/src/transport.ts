@@ -27,8 +27,8 @@ export type PublishResult =
 /** One arrival of a message at a consumer group. */
 export interface Delivery {
   topic: string
-  /** Absent when the producer set none. */
-  key?: string
+  /** As the producer wrote it: bytes, which need be no text. Absent when the producer set none. */
+  key?: Buffer
   headers: Record<string, Buffer>
   raw: Buffer
   /** When the log took the message. */

@@ -7,7 +7,7 @@ import { type Defect, memoryBroker } from './memory-transport.ts'
 const skip = [{ reason: 'the broker lives in this process', tests: ['resume after SIGKILL'] }]
 
 function fixture(defect?: Defect, timeoutMs = 5000): TransportFixture {
-  const { create, state } = memoryBroker(defect)
+  const { create, state, write } = memoryBroker(defect)
   const inflict = async (fault: keyof typeof state) => {
     state[fault] = true
     return () => {
@@ -16,6 +16,7 @@ function fixture(defect?: Defect, timeoutMs = 5000): TransportFixture {
   }
   return {
     create,
+    foreign: write,
     timeoutMs,
     faults: { loseAcknowledgements: () => inflict('answersLost'), away: () => inflict('away') }
   }
@@ -55,6 +56,7 @@ const noticed: Record<Defect, ComplianceTestName> = {
   'rewind takes any time': 'rewind to what is no time is refused',
   'groups share offsets': 'two groups both see everything',
   'loses headers': 'bytes and headers exact',
+  'keys are text': 'keys are bytes',
   'new group starts at the end': 'a new group starts at the beginning',
   'interleaves publishers badly': 'order is commit order with two open publishers',
   'lag ignores what is out': 'lag',

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeEnvelope, encodeEvent, eventIdOf, positionIdOf, type SendableEvent } from '../src/index.ts'
+import {
+  decodeEnvelope,
+  encodeEvent,
+  eventIdOf,
+  keyBytesOf,
+  keyIdOf,
+  positionIdOf,
+  type SendableEvent
+} from '../src/index.ts'
 
 const event: SendableEvent = {
   id: '0190a0a0-0000-7000-8000-000000000001',
@@ -98,7 +106,7 @@ t.test('there and back again', async t => {
   fc.assert(
     fc.property(any, sent => {
       const { headers, key, value } = encodeEvent(sent)
-      const envelope = decodeEnvelope({ headers, key })
+      const envelope = decodeEnvelope({ headers, key: Buffer.from(key) })
       t.same(
         envelope,
         {
@@ -148,7 +156,7 @@ t.test('of a foreign producer', async t => {
       'content-type': 'application/vnd.x+json; charset=utf-8',
       other: '1'
     }),
-    key: 'k'
+    key: Buffer.from('k')
   })
   t.match(foreign, { key: 'k', attempt: 1, headers: { other: '1' } })
   t.match(foreign.id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a UUID v8')
@@ -211,4 +219,21 @@ t.test('ids that stand for others are the same each time and do not collide', as
   t.equal(positionIdOf('a', '0:1'), positionIdOf('a', '0:1'))
   t.not(positionIdOf('a', '0:1'), positionIdOf('a', '0:2'))
   t.not(positionIdOf('s', 'x'), eventIdOf('s', 'x'))
+})
+
+t.test('a key is bytes: text where it is one, and told apart where it is none', async t => {
+  const keyed = (key: Buffer | undefined, partitionKey?: Buffer) => ({
+    headers: { ...headersOf(least), ...(partitionKey ? { ce_partitionkey: partitionKey } : {}) },
+    ...(key ? { key } : {})
+  })
+  const hex = (text: string) => Buffer.from(text, 'hex')
+  t.equal(decodeEnvelope(keyed(Buffer.from('é'))).key, 'é')
+  for (const key of ['80', '81', '0000000000000001', '610062', 'eda080'])
+    t.notOk('key' in decodeEnvelope(keyed(hex(key))), `${key} is no text`)
+  t.equal(decodeEnvelope(keyed(hex('80'), Buffer.from('stated'))).key, 'stated', 'ce_partitionkey comes first')
+  t.same(keyBytesOf(keyed(Buffer.from('key'), hex('81'))), hex('81'))
+  t.equal(keyBytesOf(keyed(Buffer.alloc(0))), undefined)
+  t.equal(keyBytesOf(keyed(undefined)), undefined)
+  t.equal(new Set(['80', '81', 'efbfbd'].map(key => keyIdOf(hex(key)))).size, 3)
+  t.equal(keyIdOf(Buffer.from('k'.repeat(2000))), positionIdOf('key', 'k'.repeat(2000)), 'as long keys always were')
 })

@@ -23,12 +23,16 @@ export type Defect =
   | 'rewind takes any time'
   | 'groups share offsets'
   | 'loses headers'
+  | 'keys are text'
   | 'new group starts at the end'
   | 'interleaves publishers badly'
   | 'lag ignores what is out'
   | 'lag ignores its end'
 
 const MAX_BYTES = 1000
+
+/** A message as the log holds it: its key is bytes. */
+type LogRecord = Omit<Outgoing, 'key'> & { key: Buffer | null }
 
 interface Group {
   offsets: Map<string, number>
@@ -39,7 +43,7 @@ interface Partition {
   id: string
   topic: string
   index: number
-  records: { message: Outgoing; at: Date }[]
+  records: { message: LogRecord; at: Date }[]
 }
 
 interface Member {
@@ -75,9 +79,9 @@ export function memoryBroker(defect?: Defect) {
     )
   }
 
-  function append(message: Outgoing): void {
+  function append(message: LogRecord): void {
     const all = topics.get(message.topic) ?? []
-    const sum = [...message.key].reduce((n, c) => n + c.charCodeAt(0), 0)
+    const sum = (message.key ?? Buffer.alloc(0)).reduce((n, byte) => n + byte, 0)
     const records = all[sum % all.length]?.records
     const record = { message, at: new Date() }
     if (defect === 'interleaves publishers badly') records?.unshift(record)
@@ -114,10 +118,12 @@ export function memoryBroker(defect?: Defect) {
     }
   }
 
+  const keyOf = (key: Buffer) => (defect === 'keys are text' ? Buffer.from(key.toString()) : key)
+
   function delivery(
     group: Group,
     member: Member,
-    of: { id: string; topic: string; index: number; offset: number; message: Outgoing; at: Date }
+    of: { id: string; topic: string; index: number; offset: number; message: LogRecord; at: Date }
   ): Delivery {
     const epoch = member.epoch
     // Another one after a rewind.
@@ -125,7 +131,7 @@ export function memoryBroker(defect?: Defect) {
     let called = false
     return {
       topic: of.topic,
-      key: of.message.key,
+      ...(of.message.key === null ? {} : { key: keyOf(of.message.key) }),
       headers: defect === 'loses headers' ? {} : of.message.headers,
       raw: of.message.value,
       timestamp: of.at,
@@ -176,7 +182,7 @@ export function memoryBroker(defect?: Defect) {
           return failed('refused')
         }
         if (blocked.has(message.key) && defect !== 'appends behind a refused message') return failed('unavailable')
-        append(message)
+        append({ ...message, key: Buffer.from(message.key) })
         return { ok: true }
       })
       if (defect === 'answers for the batch' && results.some(r => !r.ok)) return batch.map(() => failed('refused'))
@@ -280,5 +286,10 @@ export function memoryBroker(defect?: Defect) {
     }
   }
 
-  return { create, state }
+  /** Writes as a producer does that is none of ours. */
+  async function write(topic: string, records: readonly { key: Buffer | null; value: Buffer }[], headers = {}) {
+    for (const record of records) append({ topic, headers, ...record })
+  }
+
+  return { create, state, write }
 }

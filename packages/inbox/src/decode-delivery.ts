@@ -1,5 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import { type Delivery, decodeEnvelope, type EventEnvelope, isUuid, positionIdOf } from '@steadfast/events'
+import {
+  type Delivery,
+  decodeEnvelope,
+  type EventEnvelope,
+  isUuid,
+  keyBytesOf,
+  keyIdOf,
+  positionIdOf,
+  textOf
+} from '@steadfast/events'
 import type { NewDelivery } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import { Undecodable } from './errors.ts'
@@ -15,7 +24,7 @@ export interface Decoded {
 export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
   try {
     const envelope = decodeEnvelope(delivery)
-    return { row: rowOf(consumer, delivery, envelope) }
+    return { row: rowOf(consumer, delivery, envelope, orderOf(keyBytesOf(delivery), envelope.id)) }
   } catch (error) {
     const text = (name: string) => delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? ''
     const envelope: EventEnvelope = {
@@ -28,7 +37,7 @@ export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
         Object.keys(delivery.headers).map(name => [name.replaceAll('\u0000', ''), text(name)])
       )
     }
-    return { row: rowOf(consumer, delivery, envelope), refusal: error as Error }
+    return { row: rowOf(consumer, delivery, envelope, envelope.id), refusal: error as Error }
   }
 }
 
@@ -66,12 +75,12 @@ export function jsonParser(fastify: Pick<FastifyInstance, 'getDefaultJsonParser'
   }
 }
 
-function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): NewDelivery {
+function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope, key: string): NewDelivery {
   const { id, source, type, causationId } = envelope
   return {
     consumer,
     eventId: id,
-    key: keyOf(envelope.key, id),
+    key,
     topic: delivery.topic,
     position: delivery.position,
     source,
@@ -83,8 +92,12 @@ function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope): N
   }
 }
 
-/** An index entry holds some 2,700 bytes: a key that is longer waits under a hash of itself. */
-function keyOf(key: string | undefined, id: string): string {
-  if (key === undefined || key === '') return id
-  return Buffer.byteLength(key) > 1000 ? positionIdOf('key', key) : key
+/**
+ * What stands in line for a key. An index entry holds some 2,700 bytes: a key that is longer waits under a hash of itself,
+ * as does one whose bytes are no text.
+ */
+function orderOf(key: Buffer | undefined, id: string): string {
+  if (key === undefined) return id
+  const text = key.length > 1000 ? undefined : textOf(key)
+  return text ?? keyIdOf(key)
 }

@@ -71,7 +71,7 @@ export function deliveryOf<S extends TSchema, T extends string>(
   })
   return {
     topic: message.topic,
-    key: message.key,
+    key: Buffer.from(message.key),
     headers: message.headers,
     raw: options.raw ?? message.value,
     timestamp: options.timestamp ?? new Date(),

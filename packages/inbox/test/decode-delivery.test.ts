@@ -41,13 +41,21 @@ t.test('any bytes and headers: data, or a coded refusal with a row that can be s
   const headers = fc.array(fc.tuple(name, fc.oneof(text, bytes)), { maxLength: 8 }).map(Object.fromEntries)
   const names0 = Reflect.ownKeys(Object.prototype)
   fc.assert(
-    fc.property(headers, value, fc.option(fc.string({ unit }), { nil: '' }), (headers, raw, key) => {
-      const delivery: Delivery = { topic: 't', key, headers, raw, timestamp: new Date(), position: '0:1', done() {} }
-      const { row, refusal } = decodeDelivery('c', delivery)
-      const storable = !JSON.stringify({ ...row, key: '' }).includes('\\u0000')
-      const indexed = row.key !== '' && Buffer.byteLength(row.key) <= 1000
-      return storable && indexed && fits(refusal, 'SF_EVENTS_UNDECODABLE') && fits(failureOf(raw), code)
-    }),
+    fc.property(
+      headers,
+      value,
+      fc.oneof(
+        bytes,
+        fc.string({ unit }).map(s => Buffer.from(s))
+      ),
+      (headers, raw, key) => {
+        const delivery: Delivery = { topic: 't', key, headers, raw, timestamp: new Date(), position: '0:1', done() {} }
+        const { row, refusal } = decodeDelivery('c', delivery)
+        const storable = !JSON.stringify(row).includes('\\u0000')
+        const indexed = row.key !== '' && Buffer.byteLength(row.key) <= 1000
+        return storable && indexed && fits(refusal, 'SF_EVENTS_UNDECODABLE') && fits(failureOf(raw), code)
+      }
+    ),
     { numRuns: 300 }
   )
   t.same(Reflect.ownKeys(Object.prototype), names0)

@@ -134,7 +134,7 @@ export async function send(
 ): Promise<string> {
   const id = options.id ?? randomUUID()
   const { topic, key, headers, raw } = deliveryOf(contract as typeof Task, data, { ...options, id })
-  const message = { topic, key: key ?? id, headers, value: raw }
+  const message = { topic, key: key?.toString() ?? id, headers, value: raw }
   // The broker may have no leader yet for a topic that was just made: it stored nothing then.
   await until(
     async () => {
@@ -153,7 +153,7 @@ export async function sendMany(app: FastifyInstance, id: string, first: number, 
   let rest = Array.from({ length: count }, (_, i) => {
     const data = { id: `${id}-${first + i}`, n: first + i }
     const { topic, key, headers, raw } = deliveryOf(Task, data, { id: randomUUID() })
-    return { topic, key: key ?? data.id, headers, value: raw }
+    return { topic, key: key?.toString() ?? data.id, headers, value: raw }
   })
   await until(
     async () => {

@@ -37,7 +37,7 @@ t.test('the README quotes the example, which works, and names every option and e
   })
   const id = randomUUID()
   const { topic, key, headers, raw } = deliveryOf(GiftOrdered, { orderId: 'o1', wrap: true }, { id, source: 'shop' })
-  const message = { topic, key: key ?? '', headers, value: raw }
+  const message = { topic, key: key?.toString() ?? '', headers, value: raw }
   for (let i = 0; i < 3; i++) await app.transport.publish([message], AbortSignal.timeout(5000))
   await until(async () => (await app.inbox.lag()) === 0n && (await pool.query('select from parcel')).rowCount)
   t.match((await pool.query('select * from parcel')).rows, [{ order_id: 'o1', wrapped: true, asked_by: id }], 'once')

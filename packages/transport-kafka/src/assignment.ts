@@ -83,7 +83,7 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
           onDone()
         }
       }
-      if (message.key) delivery.key = message.key.toString()
+      if (message.key) delivery.key = message.key
       return delivery
     },
     uncommitted() {

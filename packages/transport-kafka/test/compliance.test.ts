@@ -11,9 +11,18 @@ t.test('Transport', { skip, timeout: 120_000 }, async t => {
   await admin.connect()
   t.teardown(() => admin.disconnect())
 
+  const producer = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).producer({
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner
+  })
+  await producer.connect()
+  t.teardown(() => producer.disconnect())
+
   await transportCompliance(t, () => ({
     create: () => createKafkaTransport(options),
     child: { module: new URL('./compliance-client.ts', import.meta.url).href, args: options },
+    async foreign(topic, records) {
+      await producer.send({ topic, messages: [...records] })
+    },
     faults: {
       // Over max.message.bytes of a new topic, 1 048 588.
       oversizeBytes: 1_100_000,

@@ -68,7 +68,7 @@ function handOut({ holdings, logger, onDelivery, onDone }: DeliverOptions, holdi
   const finish = prefix.handOut(record.offset)
   const delivery: Delivery = {
     topic,
-    key: record.key,
+    key: Buffer.from(record.key),
     headers: decodeHeaders(record.headers),
     raw: record.value,
     timestamp: record.at,

@@ -43,6 +43,7 @@ const tests = {
   'rewind to what is no time is refused': { run: rewinding.refusesNoTime, promised: rewindable },
   'two groups both see everything': { run: reading.twoGroups },
   'bytes and headers exact': { run: reading.exactBytes },
+  'keys are bytes': { run: reading.keysAreBytes },
   'a new group starts at the beginning': { run: reading.newGroup },
   lag: { run: reading.lag },
   'lag up to an end': { run: reading.lagUpTo }

@@ -47,7 +47,7 @@ export async function exactBytes(context: Context): Promise<void> {
     const got = deliveries[i]
     assert.ok(got)
     assert.equal(got.topic, topic)
-    assert.equal(got.key, key)
+    assert.deepEqual(Buffer.from(got.key ?? 'absent'), Buffer.from(key))
     assert.deepEqual(Buffer.from(got.raw), sent.value)
     assert.deepEqual(Object.keys(got.headers).sort(), Object.keys(headers).sort())
     for (const [name, value] of Object.entries(headers))
@@ -55,6 +55,24 @@ export async function exactBytes(context: Context): Promise<void> {
     assert.ok(Math.abs(got.timestamp.getTime() - before) < 3_600_000, 'the timestamp is the time of publishing')
   }
   assert.deepEqual(Object.keys(deliveries[3]?.headers ?? { absent: '' }), [])
+}
+
+/** A key arrives as its producer wrote it, also where it is no text, such as a number in binary. */
+export async function keysAreBytes(context: Context): Promise<void> {
+  const { foreign } = context.fixture
+  assert.ok(foreign, 'the fixture needs `foreign`, or the test must be skipped with a reason')
+  const transport = await context.client()
+  const topic = await context.topic(transport)
+  const keys = ['0000000000000001', '0000000000000002', '80', '81', '00', '6b6579'].map(hex => Buffer.from(hex, 'hex'))
+  const records = [...keys, null].map((key, i) => ({ key, value: Buffer.from(`m${i}`) }))
+  await foreign(topic, records)
+  const member = await context.join(transport, { topic })
+  const deliveries = await member.received(records.length)
+  assert.deepEqual(
+    deliveries.map(({ key }) => key && Buffer.from(key).toString('hex')),
+    records.map(({ key }) => key?.toString('hex'))
+  )
+  assert.ok(!('key' in (deliveries.at(-1) ?? {})), 'a record without a key has none')
 }
 
 /** A group that nobody has heard of reads what was published before it existed. */

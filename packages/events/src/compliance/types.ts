@@ -44,6 +44,11 @@ export interface TransportFixture {
    * When absent, `resume after SIGKILL` must be skipped.
    */
   child?: { module: string; args: unknown }
+  /**
+   * Writes records to a topic of one partition, in this order, as a producer does that is none of ours: a key is any
+   * bytes, or absent (`null`). When absent, `keys are bytes` must be skipped.
+   */
+  foreign?(topic: string, records: readonly { key: Buffer | null; value: Buffer }[]): Promise<void>
   faults?: Faults
   /**
    * How long, in milliseconds, the suite waits for something that must happen, such as a take-over from a dead member.

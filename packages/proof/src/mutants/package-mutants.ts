@@ -236,6 +236,36 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('transport-postgres/test/prefix')
   },
   {
+    name: 'key-that-is-no-text-dropped',
+    invariant: [4, 'first-seen order per key equals commit order'],
+    edits: [inbox('decode-delivery', 'return text ?? keyIdOf(key)', 'return text ?? id')],
+    catchBy: byTest('inbox/test/binary-keys')
+  },
+  {
+    name: 'kafka-topic-failure-unnamed',
+    invariant: [2, 'every committed row is sent, or parked'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/classify-error.ts',
+        find: "return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? 'topic' : undefined",
+        replace: "return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? undefined : undefined"
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/publish')
+  },
+  {
+    name: 'postgres-creates-what-must-exist',
+    invariant: [2, 'every committed row is sent, or parked'],
+    edits: [
+      {
+        file: 'packages/transport-postgres/src/publish.ts',
+        find: '(message.mustExist ?? false) === mustExist',
+        replace: '(message.mustExist === null) === mustExist'
+      }
+    ],
+    catchBy: byTest('transport-postgres/test/compliance')
+  },
+  {
     name: 'reconciliation-open',
     invariant: [14, 'administrative actions are those of whom the authorizer allows'],
     edits: [
