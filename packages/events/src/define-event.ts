@@ -19,8 +19,13 @@ export interface Awaits {
   giveUpAfterMs?: number
 }
 
-/** What `defineEvent` takes. */
-export interface EventDefinition<S extends TSchema = TSchema, T extends string = string> {
+/**
+ * What `defineEvent` takes.
+ *
+ * The variance is stated because it is known: to find it, the compiler would compare what TypeBox makes of every schema
+ * there could be, anew in each package, which took two thirds of the time of all type checks.
+ */
+export interface EventDefinition<in out S extends TSchema = TSchema, T extends string = string> {
   /** CloudEvents `type`, e.g. `market.deployment.requested`. */
   type: T
   /** The topic the event is published to. */
@@ -34,15 +39,19 @@ export interface EventDefinition<S extends TSchema = TSchema, T extends string =
   /** The event waits to be confirmed by an answer. Absent: it is finished once the broker has it. */
   awaits?: Awaits
   /** The contract this event answers: its arrival at the asker confirms the asker's event. */
-  // biome-ignore lint/suspicious/noExplicitAny: contracts are invariant in their data; any answered contract fits here
-  answers?: EventContract<any, string>
+  answers?: AnyEventContract
 }
 
 /** A contract both sides share: what an event is, where it goes, what answers it. Made by {@link defineEvent}. */
-export interface EventContract<S extends TSchema = TSchema, T extends string = string> extends EventDefinition<S, T> {
+export interface EventContract<in out S extends TSchema = TSchema, T extends string = string>
+  extends EventDefinition<S, T> {
   /** `undefined` when the data fits the schema, else what is wrong, in words. No coercion, no defaults. */
   refusal(data: unknown): string | undefined
 }
+
+/** Some contract, whatever its data are: contracts are invariant in them. */
+// biome-ignore lint/suspicious/noExplicitAny: no other argument of an invariant parameter fits all
+export type AnyEventContract = EventContract<any, string>
 
 /** The data type of a contract. */
 export type EventData<C> = C extends EventContract<infer S, string> ? Static<S> : never

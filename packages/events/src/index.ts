@@ -8,7 +8,14 @@ export {
   type NewEvent,
   type SendOptions
 } from './build-event.ts'
-export { type Awaits, defineEvent, type EventContract, type EventData, type EventDefinition } from './define-event.ts'
+export {
+  type AnyEventContract,
+  type Awaits,
+  defineEvent,
+  type EventContract,
+  type EventData,
+  type EventDefinition
+} from './define-event.ts'
 export {
   decodeEnvelope,
   type EventEnvelope,

@@ -1,12 +1,11 @@
-import type { EventContract } from '@steadfast/events'
+import type { AnyEventContract } from '@steadfast/events'
 import type { FastifyInstance } from 'fastify'
 import { DuplicateHandler } from './errors.ts'
 import type { ParsedHandlerOptions } from './options.ts'
 
 /** A handler as it was declared. */
 export interface Handler {
-  // biome-ignore lint/suspicious/noExplicitAny: contracts are invariant in their data; any of them fits here
-  contract: EventContract<any, string>
+  contract: AnyEventContract
   options: ParsedHandlerOptions
   /** Where its route is, prefix included. */
   url: string

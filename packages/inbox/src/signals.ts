@@ -1,6 +1,6 @@
 import {
+  type AnyEventContract,
   buildEvent,
-  type EventContract,
   type EventEnvelope,
   InProgressSignal,
   laneOf,
@@ -22,7 +22,7 @@ const TOPIC = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 /** Makes a signal about a delivery: for the `replyto` topic of its envelope, keyed as the event itself. */
 function signalOf(
-  contract: EventContract,
+  contract: AnyEventContract,
   data: Record<string, unknown>,
   to: { row: NewDelivery; source: string; isAnswer: boolean }
 ): NewEvent | undefined {
@@ -64,15 +64,12 @@ function traceOf({ headers }: EventEnvelope): Record<string, string> {
   return { ...(traceparent !== undefined && { traceparent }), ...(tracestate !== undefined && { tracestate }) }
 }
 
-const SIGNALS = new Map<string, EventContract>(
-  [RefusedSignal, InProgressSignal, ReceiptSignal].map(contract => [
-    contract.type,
-    contract as unknown as EventContract
-  ])
+const SIGNALS = new Map<string, AnyEventContract>(
+  [RefusedSignal, InProgressSignal, ReceiptSignal].map(contract => [contract.type, contract])
 )
 
 /** The contract of a signal, by its type. */
-export const signalContract = (type: string): EventContract | undefined => SIGNALS.get(type)
+export const signalContract = (type: string): AnyEventContract | undefined => SIGNALS.get(type)
 
 /**
  * Does what a signal says, at the sender of the event it speaks of. Each is one guarded statement that may be repeated,

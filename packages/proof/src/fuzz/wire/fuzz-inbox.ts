@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
-import { InProgressSignal, type Outgoing, ReceiptSignal, RefusedSignal } from '@steadfast/events'
+import { type AnyEventContract, InProgressSignal, type Outgoing, ReceiptSignal, RefusedSignal } from '@steadfast/events'
 import { deliveryOf } from '@steadfast/inbox/testing'
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
@@ -43,7 +43,7 @@ const words = fc.constantFrom('no', 'a\u0000b', '\ud800', '\u0000', '', 'x'.repe
 /** What is said about the service's own events: fit to be taken as a signal or nearly so. */
 const signalOf = (ids: readonly string[]) =>
   fc.record({
-    contract: fc.constantFrom(RefusedSignal, InProgressSignal, ReceiptSignal),
+    contract: fc.constantFrom<AnyEventContract[]>(RefusedSignal, InProgressSignal, ReceiptSignal),
     data: fc.record(
       {
         eventId: fc.oneof(fc.constantFrom(...ids), fc.uuid(), words),
