@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type TestDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, type TestDatabase, until } from '@steadfast/dev-services'
 import { deliver } from '@steadfast/inbox/testing'
 import { DeploymentFailed, DeploymentRequested, DeploymentSucceeded } from '@steadfast-examples/contracts'
 import t from 'tap'
@@ -32,7 +32,7 @@ t.test('a request becomes a database, and its answer says where; a duplicate cha
   const shown = await app.inject(`/deployments/${id}`)
   t.match(shown.json(), { id, orderId: data.orderId, status: 'READY', access: { database: /^t\d+_[0-9a-f]{32}$/ } })
   const { rows } = await database.pool.query('select type, causation_id, payload from steadfast.event where is_answer')
-  t.match(rows, [{ type: DeploymentSucceeded.type, causation_id: id, payload: { deploymentId: id } }])
+  matchWhole(t, rows, [{ type: DeploymentSucceeded.type, causation_id: id, payload: { deploymentId: id } }])
   t.equal(rows.length, 1)
   const password = derivePassword('a secret of the tests', id)
   const everything = await database.pool.query(
@@ -53,7 +53,7 @@ t.test('a plan that cannot be met, or that nobody knows, ends in an answer with 
     `select type, payload->>'reason' as reason from steadfast.event where is_answer`
   )
   t.strictSame(new Set(rows.map(({ type }) => type)), new Set([DeploymentFailed.type]))
-  t.match(rows.map(({ reason }) => reason).sort(), [/connections/, /no plan none/, /redis/])
+  matchWhole(t, rows.map(({ reason }) => reason).sort(), [/connections/, /no plan none/, /redis/])
 })
 
 t.test('two workers share the work, and each deployment ends once', async t => {
@@ -78,13 +78,13 @@ t.test('a lease keeps others away until it ends; whoever lost it changes nothing
   )
   const [killed, other] = [randomUUID(), randomUUID()]
   const claim = (worker: string) => claimDue(pool, { worker, leaseMs: 60_000, limit: 10 })
-  t.match(await claim(killed), [{ id, step: 'check' }])
+  matchWhole(t, await claim(killed), [{ id, step: 'check' }])
   t.strictSame(await claim(other), [], 'leased')
   await pool.query(`update deployment set leased_until = clock_timestamp() - interval '1 ms'`)
-  t.match(await claim(other), [{ id, step: 'check' }], 'the lease ran out')
+  matchWhole(t, await claim(other), [{ id, step: 'check' }], 'the lease ran out')
   t.equal(await finishDeployment(pool, id, killed, { reason: 'too late' }), false)
   await saveStep(pool, id, killed, { step: 'poll', afterMs: 0, attempts: 0, error: null })
-  t.match((await pool.query('select step, status from deployment')).rows, [{ step: 'check', status: 'WORKING' }])
+  t.same((await pool.query('select step, status from deployment')).rows, [{ step: 'check', status: 'WORKING' }])
   t.equal(await finishDeployment(pool, id, other, { access: null }), true)
 })
 

@@ -3,8 +3,8 @@ import { type Static, Type } from 'typebox'
 
 const { access } = DeploymentSucceeded.data.properties
 
-/** Text that PostgreSQL can take: anything but NUL. */
-const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000]*$' })
+/** Text that PostgreSQL can take: anything but NUL and half a surrogate pair. */
+const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000\\ud800-\\udfff]*$' })
 
 /** What a customer may ask for. */
 export const NewOrder = Type.Object(

@@ -72,6 +72,11 @@ export function exactJson(text: string): ExactJson {
 /** PostgreSQL holds neither a NUL nor one half of a surrogate pair. */
 const isStorable = (text: string) => !text.includes('\u0000') && !/\p{Surrogate}/u.test(text)
 
+// JSON.stringify writes half a pair as an escape, which is text to the table and an error to whoever reads it as JSON.
+// Escapes are taken one after the other, a pair as one: what is left in the group is a NUL or half a pair.
+const ESCAPES = /\\(?:u[Dd][89ABab][\dA-Fa-f]{2}\\u[Dd][C-Fc-f][\dA-Fa-f]{2}|(u0000|u[Dd][89A-Fa-f][\dA-Fa-f]{2})|.)/g
+const HALF = 'half a surrogate pair is no text'
+
 /** Whether it is written as a UUID, of any version and in either case: what the tables take for an id. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 
@@ -139,9 +144,11 @@ function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: 
   }
   const refusal = contract.refusal(value)
   if (refusal !== undefined) throw new DataRefused(contract.type, refusal)
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text))
-    throw new PayloadInvalid(contract.type, '\\u0000 cannot be stored in PostgreSQL')
-  if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(contract.type, 'half a surrogate pair is no text')
+  for (const [, unstorable] of text.matchAll(ESCAPES)) {
+    if (unstorable === 'u0000') throw new PayloadInvalid(contract.type, '\\u0000 cannot be stored in PostgreSQL')
+    if (unstorable !== undefined) throw new PayloadInvalid(contract.type, HALF)
+  }
+  if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(contract.type, HALF)
   const bytes = Buffer.byteLength(text)
   if (bytes > limit) throw new PayloadTooLarge(contract.type, bytes, limit)
   return { value: value as Static<S>, text }

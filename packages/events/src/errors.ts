@@ -4,7 +4,7 @@ import { createError } from '@fastify/error'
 export const InvalidContract = createError('SF_EVENTS_CONTRACT_INVALID', 'Event contract %s: %s', 500, TypeError)
 /** Data that the contract's schema refuses. Nothing was stored. */
 export const DataRefused = createError('SF_EVENTS_DATA_REFUSED', 'Data of %s refused by its contract: %s', 500)
-/** A payload that PostgreSQL cannot hold (`\u0000`), or that is not JSON. Nothing was stored. */
+/** A payload that PostgreSQL cannot hold (`\u0000`, half a surrogate pair), or that is not JSON. Nothing was stored. */
 export const PayloadInvalid = createError('SF_EVENTS_PAYLOAD_INVALID', 'Payload of %s: %s', 500)
 /** A payload over `maxPayloadBytes`. Nothing was stored. */
 export const PayloadTooLarge = createError(

@@ -121,6 +121,22 @@ t.test('what PostgreSQL cannot hold', async t => {
     { code },
     'an escaped backslash, then NUL'
   )
+  for (const data of [
+    '\ud800',
+    { a: 'x\ud800y' },
+    { '\udc00': 1 },
+    ['\udc00\ud800'],
+    exactJson('"\\ud800"'),
+    exactJson('"\\uDC00\\uD800"')
+  ])
+    t.throws(() => buildEvent(Anything, data, sender), { code, message: /surrogate/ }, JSON.stringify(data))
+  for (const whole of ['"\\ud83d\\ude00"', '"\\uD83D\\uDE00 \\\\ud800"', '"\ud83d\ude00"'])
+    t.equal(buildEvent(Anything, exactJson(whole), sender).payload, whole, 'whole pairs, however they are written')
+  t.equal(
+    buildEvent(Anything, '\\ud800', sender).payload,
+    '"\\\\ud800"',
+    'a backslash and letters are no half of a pair'
+  )
   const text = JSON.stringify({ a: '\\u0000' })
   t.equal(buildEvent(Anything, { a: '\\u0000' }, sender).payload, text, 'a backslash and letters are no NUL')
 })
@@ -174,7 +190,6 @@ t.test('ids that cannot be stored', async t => {
   }
   for (const id of ['\u0000', '\ud800', {}])
     t.throws(() => buildEvent(Anything, 1, sender, { correlationId: id as string }), { code, message: /correlationId/ })
-  t.equal(buildEvent(Anything, '\ud800', sender).payload, '"\\ud800"', 'as JSON writes it, it is text')
 })
 
 t.test('any JSON value comes out as it went in', async t => {

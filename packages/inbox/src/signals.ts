@@ -45,7 +45,8 @@ function signalOf(
 /** The verdict on an event, for its sender. An answer: a duplicate of the event makes it due again. */
 export function refusedSignal(row: NewDelivery, source: string, status: number, error: DeliveryError) {
   const { code, message } = error
-  const data = { status, message: message.slice(0, 2000), ...(code !== undefined && { code }) }
+  // cut before it is made storable: the cut may leave half a surrogate pair
+  const data = { status, message: storable(message.slice(0, 2000)), ...(code !== undefined && { code }) }
   return signalOf(RefusedSignal, data, { row, source, isAnswer: true })
 }
 

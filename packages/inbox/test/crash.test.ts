@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { testDatabase, testKafka, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, testKafka, until } from '@steadfast/dev-services'
 import t, { type Test } from 'tap'
 import { build, effects, events, inboxRow, RESULTS, send, TASKS, Task, TaskDone, transports } from './helper.ts'
 
@@ -58,7 +58,7 @@ for (const { name, skip, transport } of transports(t).filter(({ name }) => name 
         }
       )
       t.equal((await effects(pool)).length, 1, 'the effect once')
-      t.match(await events(pool, TaskDone.type), [{ causation_id: id, replay: committed }])
+      matchWhole(t, await events(pool, TaskDone.type), [{ causation_id: id, replay: committed }])
     })
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { testDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import type { FastifyReply } from 'fastify'
 import type pg from 'pg'
 import t, { type Test } from 'tap'
@@ -195,7 +195,8 @@ for (const { name: transport, skip, transport: plugin } of transports(t)) {
         t.same(await effects(pool, key), row.effects)
         t.equal(runs.get(id), row.runs, 'runs')
         const signals = (await events(pool, 'steadfast.refused')).filter(e => e.causation_id === id)
-        t.match(
+        matchWhole(
+          t,
           signals,
           row.signal
             ? [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { testDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import { defineEvent } from '@steadfast/events'
 import { migrate } from '@steadfast/store'
 import t from 'tap'
@@ -40,8 +40,13 @@ t.test('the README quotes the example, which works, and names every option and e
   const message = { topic, key: key?.toString() ?? '', headers, value: raw }
   for (let i = 0; i < 3; i++) await app.transport.publish([message], AbortSignal.timeout(5000))
   await until(async () => (await app.inbox.lag()) === 0n && (await pool.query('select from parcel')).rowCount)
-  t.match((await pool.query('select * from parcel')).rows, [{ order_id: 'o1', wrapped: true, asked_by: id }], 'once')
-  t.match((await pool.query('select type, causation_id from steadfast.event')).rows, [
+  matchWhole(
+    t,
+    (await pool.query('select * from parcel')).rows,
+    [{ order_id: 'o1', wrapped: true, asked_by: id }],
+    'once'
+  )
+  matchWhole(t, (await pool.query('select type, causation_id from steadfast.event')).rows, [
     { type: 'packing.gift.packed', causation_id: id }
   ])
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { testDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import { startReplay, stopReplay, storeOn } from '@steadfast/store'
 import t from 'tap'
 import { deliver } from '../src/testing.ts'
@@ -80,7 +80,7 @@ for (const { name, skip, transport } of transports(t)) {
       answers,
       'answers are not sent anew'
     )
-    t.match(after.slice(3), [{ key: 'more', due: true }], 'what was not sent then is sent now')
+    matchWhole(t, after.slice(3), [{ key: 'more', due: true }], 'what was not sent then is sent now')
 
     await app.inbox.tick()
     t.equal(seen.length, 3, 'once for each replay')
@@ -166,9 +166,9 @@ t.test('a rerun that fails changes nothing and raises an alarm', async t => {
   })
   await app.inbox.tick()
   await until(async () => run === 2 && (await app.inbox.lag()) === 0n)
-  t.match(alarms, [{ code: 'SF_INBOX_REPLAY_FAILED', eventId: id, message: /still broken/ }])
-  t.match((await pool.query('select state, outcome from steadfast.inbox')).rows, [{ state: 'DONE', outcome: 200 }])
-  t.match((await pool.query('select n from effect')).rows, [{ n: 1 }])
+  matchWhole(t, alarms, [{ code: 'SF_INBOX_REPLAY_FAILED', eventId: id, message: /still broken/ }])
+  t.same((await pool.query('select state, outcome from steadfast.inbox')).rows, [{ state: 'DONE', outcome: 200 }])
+  t.same((await pool.query('select n from effect')).rows, [{ n: 1 }])
 })
 
 t.test('while a replay is active, a resend that comes meanwhile still gets its stored answer', async t => {
@@ -184,7 +184,7 @@ t.test('while a replay is active, a resend that comes meanwhile still gets its s
   await app.inbox.tick()
   const later = new Date(Date.now() + 1000)
   t.match(await deliver(app, Task, { id: 'k', n: 1 }, { id, timestamp: later }), { outcome: 'duplicate' })
-  t.match(await events(pool, TaskDone.type), [{ due: true, replay: true }])
+  matchWhole(t, await events(pool, TaskDone.type), [{ due: true, replay: true }])
 })
 
 t.test('a log that cannot be rewound keeps no retry waiting', async t => {

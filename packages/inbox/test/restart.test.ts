@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { testDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import t from 'tap'
 import { build, effects, insertEffect, send, TASKS, Task, transports } from './helper.ts'
 
@@ -43,7 +43,7 @@ for (const { name, skip, transport } of transports(t)) {
     const { rows } = await database.pool.query(
       'select consumer, count(*)::integer as n from steadfast.inbox group by 1 order by 2, 1'
     )
-    t.match(rows, [{ n: 4 }, { n: 4 }], 'each group has its own rows')
+    matchWhole(t, rows, [{ n: 4 }, { n: 4 }], 'each group has its own rows')
     await projection.app.close()
   })
 }

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { until } from '@steadfast/dev-services'
+import { matchWhole, until } from '@steadfast/dev-services'
 import t from 'tap'
 import { Answered, idFrom, seedDelivery, seedEvent } from '../../store/test/seed.ts'
 import type { ActionMessage } from '../src/index.ts'
@@ -30,11 +30,11 @@ t.test('list: filters, and pages that hold everything once while events are writ
   writing = false
   await writer
   t.same(seen, wanted.toSorted().reverse())
-  t.match(await get('/events?status=PARKED&status=CONFIRMED&order=oldest&limit=1'), {
+  matchWhole(t, await get('/events?status=PARKED&status=CONFIRMED&order=oldest&limit=1'), {
     status: 200,
     body: { items: [{ id: wanted.toSorted()[0] }] }
   })
-  t.match(await get('/events?status=CONFIRMED'), {
+  matchWhole(t, await get('/events?status=CONFIRMED'), {
     body: { items: [{ status: 'CONFIRMED', createdAt: /^\d{4}-.*Z$/, deadline: null }], next: null }
   })
 })
@@ -94,7 +94,7 @@ t.test('the story, with what is strange in it as plain JSON', async t => {
   const response = await app.inject(`/reconciliation/events/${id}`)
   t.equal(response.headers['content-type'], 'application/json; charset=utf-8')
   t.equal(response.headers['x-content-type-options'], 'nosniff')
-  t.match(response.json(), {
+  matchWhole(t, response.json(), {
     event: {
       id,
       key: XSS,
@@ -129,7 +129,7 @@ t.test('the story asks the peer for the fate; a peer that is away is said to be,
   const id = await seedEvent(pool)
   await seedDelivery(deploy.pool, { event_id: id })
   const answer = await seedEvent(deploy.pool, {}, { contract: Answered, inReplyTo: id })
-  t.match((await get(`/events/${id}`)).body.fate, {
+  matchWhole(t, (await get(`/events/${id}`)).body.fate, {
     peer: 'deploy',
     reachable: true,
     consumer: 'deploy',
@@ -205,7 +205,7 @@ t.test('resend and resolve: one effect, one audit row, whoever comes at once', a
   t.match(await post(`/events/${idFrom(0)}/resend`), { status: 404, body: { code: 'SF_RECONCILIATION_EVENT_UNKNOWN' } })
 
   const audit = (await get('/audit')).body.items
-  t.match(audit, [
+  matchWhole(t, audit, [
     { action: 'resolve', eventId: id, note: 'by hand' },
     { action: 'resend', eventId: id, note: null }
   ])
@@ -217,14 +217,14 @@ t.test('resend and resolve: one effect, one audit row, whoever comes at once', a
       ['resolve', id]
     ]
   )
-  t.match(await get(`/audit?eventId=${id}&action=resend`), { body: { items: [{ action: 'resend' }] } })
+  matchWhole(t, await get(`/audit?eventId=${id}&action=resend`), { body: { items: [{ action: 'resend' }] } })
 })
 
 t.test('counts', async t => {
   const { pool, get } = await build(t)
   await seedEvent(pool, { status: 'PARKED', park_reason: 'REFUSED', due: false })
   await seedDelivery(pool, { state: 'HELD' })
-  t.match(await get('/counts'), {
+  matchWhole(t, await get('/counts'), {
     status: 200,
     body: {
       events: { NEW: 0, PARKED: 1 },
@@ -273,6 +273,6 @@ t.test('a database that is read-only, or breaks off, is told from a fault of the
   t.match(await post(`/events/${id}/resolve`, { note: 'by hand' }), refused)
   await pool.query(`set default_transaction_read_only = off; ${setReadOnly} = off`)
 
-  t.match(await get(`/events/${id}`), { body: { event: { status: 'PARKED', due: false }, audit: [] } })
+  matchWhole(t, await get(`/events/${id}`), { body: { event: { status: 'PARKED', due: false }, audit: [] } })
   t.match(await post(`/events/${id}/resend`), { status: 200 })
 })

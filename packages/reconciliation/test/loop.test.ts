@@ -1,7 +1,7 @@
 // The whole loop of two services, with every plugin, under the eyes of reconciliation.
 
 import postgres from '@fastify/postgres'
-import { testDatabase, until } from '@steadfast/dev-services'
+import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import inbox from '@steadfast/inbox'
 import outbox from '@steadfast/outbox'
 import relay from '@steadfast/relay'
@@ -91,7 +91,7 @@ t.test('nothing diverges while requests flow, and all agree in the end', async t
   } while (!(await settled()))
   await asking
   t.same(found, [])
-  t.match(await compare(), { items: [], counts: { agreeing: total } })
+  matchWhole(t, await compare(), { items: [], counts: { agreeing: total } })
 })
 
 t.test('refused there: the offered action, once the handler is fixed, ends in a confirmation', async t => {
@@ -102,7 +102,7 @@ t.test('refused there: the offered action, once the handler is fixed, ends in a 
   const id = await ask('bad')
   await until(async () => (await statusOf(id)) === 'PARKED', { what: 'the refusal reached market' })
   const { items } = await compare()
-  t.match(items, [
+  matchWhole(t, items, [
     {
       id,
       class: 'refused-there',
@@ -117,8 +117,8 @@ t.test('refused there: the offered action, once the handler is fixed, ends in a 
   fixed = true
   await deploy.post(items[0].actions[0].path, { note: 'plan added' })
   await until(async () => (await statusOf(id)) === 'CONFIRMED', { what: 'the late answer confirmed it' })
-  t.match(await compare(), { items: [], counts: { agreeing: 1 } })
-  t.match(await market.get(`/events/${id}`), {
+  matchWhole(t, await compare(), { items: [], counts: { agreeing: 1 } })
+  matchWhole(t, await market.get(`/events/${id}`), {
     audit: [{ action: 'unpark' }],
     fate: { reachable: true, fate: { fate: 'done' } }
   })
@@ -139,5 +139,5 @@ t.test('held there: release tells the sender and lets the key go on', async t =>
   const { event } = await market.get(`/events/${held}`)
   t.match(event, { parkReason: 'REFUSED', lastError: /order was cancelled/ })
   await market.post(`/events/${held}/resolve`, { note: 'cancelled' })
-  t.match(await compare(), { items: [], counts: { agreeing: 2 } })
+  matchWhole(t, await compare(), { items: [], counts: { agreeing: 2 } })
 })
