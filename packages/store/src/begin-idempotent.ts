@@ -35,20 +35,23 @@ export async function beginIdempotent(
 ): Promise<StoredAnswer | undefined> {
   const s = db.schema
   for (let attempt = 0; ; attempt++) {
-    // The setting is made before the insert meets the lock.
-    const taken = await db.rows(
-      `with clock as materialized (
-         select coalesce($5::timestamptz, clock_timestamp()) as now, set_config('lock_timeout', $6, true))
-       insert into ${s}.idempotency as i (scope, key, fingerprint, created_at, expires_at)
-       select $1, $2, $3, now, now + $4 * interval '1 ms' from clock
-       on conflict (scope, key) do update set fingerprint = excluded.fingerprint, status = null, headers = null, body = null,
-         created_at = excluded.created_at, expires_at = excluded.expires_at
-       where i.expires_at <= excluded.created_at
-       returning 1`,
+    // The setting is made before the insert meets the lock, and taken back to what it was before.
+    const [begun] = await db.rows<{ lockTimeout: string; taken: boolean }>(
+      `with before as materialized (select current_setting('lock_timeout') as lock_timeout),
+       clock as materialized (
+         select coalesce($5::timestamptz, clock_timestamp()) as now, set_config('lock_timeout', $6, true) from before),
+       taken as (
+         insert into ${s}.idempotency as i (scope, key, fingerprint, created_at, expires_at)
+         select $1, $2, $3, now, now + $4 * interval '1 ms' from clock
+         on conflict (scope, key) do update set fingerprint = excluded.fingerprint, status = null, headers = null,
+           body = null, created_at = excluded.created_at, expires_at = excluded.expires_at
+         where i.expires_at <= excluded.created_at
+         returning 1)
+       select lock_timeout as "lockTimeout", exists (select from taken) as taken from before`,
       [scope, key, fingerprint, ttlMs, now ?? null, String(waitMs)]
     )
-    await db.rows('set local lock_timeout to default')
-    if (taken.length > 0) return undefined
+    await db.rows(`select set_config('lock_timeout', $1, true)`, [begun?.lockTimeout])
+    if (begun?.taken) return undefined
     const [stored] = await db.rows<StoredAnswer>(
       `select fingerprint, status, headers, body from ${s}.idempotency where scope = $1 and key = $2`,
       [scope, key]

@@ -18,7 +18,7 @@ t.test('a key is taken once, until it expires', async t => {
   t.same(await beginIdempotent(db, request, at(1)), { fingerprint: 'g', status: null, headers: null, body: null })
 })
 
-t.test('a key in an open transaction is waited for, and its lock_timeout stays in there', async t => {
+t.test('a key in an open transaction is waited for, and the session keeps its own lock_timeout', async t => {
   const { pool } = await testDatabase(t)
   await migrate(pool)
   const [one, two] = await Promise.all([pool.connect(), pool.connect()])
@@ -26,8 +26,8 @@ t.test('a key in an open transaction is waited for, and its lock_timeout stays i
     one.release(true)
     two.release(true)
   })
-  for (const client of [one, two]) await client.query('begin')
+  for (const client of [one, two]) await client.query(`set lock_timeout to '750ms'; begin`)
   t.equal(await beginIdempotent(storeOn(one), request), undefined)
-  t.same((await one.query('show lock_timeout')).rows, [{ lock_timeout: '0' }])
+  t.same((await one.query('show lock_timeout')).rows, [{ lock_timeout: '750ms' }])
   await t.rejects(beginIdempotent(storeOn(two), { ...request, waitMs: 20 }), { code: '55P03' })
 })
