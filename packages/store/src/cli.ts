@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { DEFAULT_SCHEMA } from './db.ts'
 import { doctor } from './doctor.ts'
-import { LATEST_VERSION, migrate, printMigrations, schemaVersion } from './migrate.ts'
+import { LATEST_VERSION, migrate, printMigrations, requireSchema, schemaVersion } from './migrate.ts'
 
 const USAGE = `steadfast <command> [--url URL] [--schema NAME]
 
@@ -38,7 +38,8 @@ async function openPool(url: string | undefined) {
   const { default: pg } = await import('pg').catch(() => {
     throw new Misuse('the package "pg" is needed: install it beside @steadfast/store')
   })
-  return new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 10_000 })
+  // One more for an index that is built outside of the migration's transaction.
+  return new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 10_000 })
 }
 
 type Pool = Awaited<ReturnType<typeof openPool>>
@@ -47,12 +48,21 @@ const COMMANDS: Record<string, (pool: Pool, schema: string) => Promise<{ ok: boo
   async migrate(pool, schema) {
     const applied = await migrate(pool, { schema })
     const done = applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`
-    return { ok: true, lines: [`schema "${schema}" is at migration ${LATEST_VERSION}: ${done}`] }
+    return { ok: true, lines: [`schema "${schema}" is at migration ${await schemaVersion(pool, schema)}: ${done}`] }
   },
   async status(pool, schema) {
     const version = await schemaVersion(pool, schema)
-    const lines = [`schema "${schema}" is at migration ${version}; this version needs ${LATEST_VERSION}`]
-    return { ok: version === LATEST_VERSION, lines }
+    const is = `schema "${schema}" is at migration ${version}`
+    if (version <= LATEST_VERSION)
+      return { ok: version === LATEST_VERSION, lines: [`${is}; this version needs ${LATEST_VERSION}`] }
+    const runs = await requireSchema(pool, schema).then(
+      () => true,
+      () => false
+    )
+    return {
+      ok: runs,
+      lines: [`${is}; this version knows ${LATEST_VERSION} and ${runs ? 'runs' : 'cannot run'} on it`]
+    }
   },
   async doctor(pool, schema) {
     const differences = await doctor(pool, { schema })

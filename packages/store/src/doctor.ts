@@ -18,7 +18,9 @@ export async function doctor(
   const version = await schemaVersion(handle, schema)
   if (version === 0) return [`schema "${schema}" has no tables of Steadfast: run \`steadfast migrate\``]
   if (version > LATEST_VERSION)
-    return [`schema "${schema}" is at migration ${version}, newer than the ${LATEST_VERSION} this package knows`]
+    return [
+      `schema "${schema}" is at migration ${version}, newer than the ${LATEST_VERSION} this package knows: ask the newer one`
+    ]
   if (version < LATEST_VERSION)
     return [`schema "${schema}" is at migration ${version}, not ${LATEST_VERSION}: run \`steadfast migrate\``]
   return compareShapes(await readShape(handle, schema))

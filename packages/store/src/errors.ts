@@ -7,11 +7,17 @@ export const InvalidIdentifier = createError(
   500,
   TypeError
 )
-/** The database holds migrations that this version does not know. */
+/** The database holds migrations that this version does not know, and one of them locks it out. */
 export const SchemaNewer = createError(
   'SF_STORE_SCHEMA_NEWER',
-  'Schema "%s" is at migration %d; this version of @steadfast/store knows %d. Upgrade the packages, or point them at another schema.',
+  'Schema "%s" is at migration %d; this version of @steadfast/store knows %d and cannot run on it. Upgrade the packages, or point them at another schema.',
   500
+)
+/** A migration did not get its locks in any of its attempts. It is not applied; those before it are. */
+export const MigrationLocked = createError(
+  'SF_STORE_MIGRATION_LOCKED',
+  'Migration %s of schema "%s" did not get its locks. %s. End what holds them, or migrate at a quieter time.',
+  503
 )
 /** The database lacks migrations that this version needs. */
 export const SchemaOlder = createError(

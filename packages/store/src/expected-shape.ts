@@ -146,7 +146,8 @@ export const EXPECTED_SHAPE: SchemaShape = {
     columns: {
       version: 'integer not null',
       name: 'text not null',
-      applied_at: 'timestamp with time zone not null default clock_timestamp()'
+      applied_at: 'timestamp with time zone not null default clock_timestamp()',
+      compatible_from: 'integer'
     },
     indexes: {},
     constraints: {

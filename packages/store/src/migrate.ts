@@ -1,62 +1,66 @@
-import { migrationChannel } from './channels.ts'
-import { checkIdentifier, DEFAULT_SCHEMA } from './db.ts'
-import { SchemaNewer, SchemaOlder } from './errors.ts'
+import {
+  checkNotNewer,
+  type LendClient,
+  latestOf,
+  type MigrationClient,
+  printMigrationSet,
+  readSchemaState,
+  runMigrations
+} from '@steadfast/events/migrations'
+import { DEFAULT_SCHEMA } from './db.ts'
+import { SchemaOlder } from './errors.ts'
 import { guardPool } from './guard-pool.ts'
-import { MIGRATIONS } from './migrations/index.ts'
+import { migrationSet } from './migration-set.ts'
 
 /** A pool that lends one connection at a time; a `pg.Pool` is one. */
 export interface ClientPool {
-  connect(): Promise<{
-    query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
-    release(error?: Error | boolean): void
-  }>
+  connect(): Promise<MigrationClient & { release(error?: Error | boolean): void }>
 }
 
-// 'stdf' as a number: one lock for all schemas, held for one transaction, so that it works through pgbouncer.
-const LOCK = 0x73746466
-const LATEST = MIGRATIONS.at(-1)?.version ?? 0
+/** The version this package needs. */
+export const LATEST_VERSION = latestOf(migrationSet(DEFAULT_SCHEMA))
 
 /**
- * Brings the tables to the version of this package, in one transaction under an advisory lock: processes that start
- * together wait for each other, and a second run does nothing.
+ * Brings the tables to the version of this package, one step after the other, each as a whole or not at all: processes
+ * that start together take turns, and a second run does nothing. A step waits two seconds for its locks and is tried ten
+ * times, so that it never stops the traffic behind it for longer. A schema that is newer and says that this version runs
+ * on it is left as it is.
  *
  * @returns the versions that were applied
- * @throws SF_STORE_SCHEMA_NEWER when the database knows migrations that this package does not
+ * @throws SF_STORE_SCHEMA_NEWER when the database knows migrations that this package does not, and cannot run on
+ * @throws SF_STORE_MIGRATION_LOCKED when others held the tables all the time; what was applied before stays
  * @throws SF_STORE_IDENTIFIER_INVALID
  */
 export async function migrate(
   pool: ClientPool,
   { schema = DEFAULT_SCHEMA }: { schema?: string } = {}
 ): Promise<number[]> {
-  checkIdentifier('schema', schema)
+  const set = migrationSet(schema)
   guardPool(pool)
-  const client = await pool.connect()
-  let failure: Error | undefined
-  try {
-    await client.query('begin')
-    await client.query('select pg_advisory_xact_lock($1)', [LOCK])
-    const current = await prepareBookkeeping(client, schema)
-    if (current > LATEST) throw new SchemaNewer(schema, current, LATEST)
-    const pending = MIGRATIONS.filter(m => m.version > current)
-    for (const { version, name, sql } of pending) {
-      await client.query(sql(schema))
-      await client.query(`insert into ${schema}.migration (version, name) values ($1, $2)`, [version, name])
-      if (migrationChannel.hasSubscribers) migrationChannel.publish({ schema, version, name })
+  return await runMigrations(lendFrom(pool), set)
+}
+
+/** Lends the clients of a pool, and has those destroyed whose work failed. */
+export function lendFrom(pool: ClientPool): LendClient {
+  return async work => {
+    const client = await pool.connect()
+    let failure: Error | undefined
+    try {
+      return await work(client)
+    } catch (error) {
+      failure = error as Error
+      throw error
+    } finally {
+      client.release(failure)
     }
-    await client.query('commit')
-    return pending.map(m => m.version)
-  } catch (error) {
-    failure = error as Error
-    await client.query('rollback').catch(() => {})
-    throw error
-  } finally {
-    client.release(failure)
   }
 }
 
 /**
- * The SQL that {@link migrate} would run, for teams that apply migrations themselves. `from`: the version the database
- * is at, default 0 (empty).
+ * The SQL that {@link migrate} would run, for teams that apply migrations themselves with psql or its like: it begins and
+ * ends transactions, and has statements that cannot be in one. `from`: the version the database is at, default 0 (empty).
+ *
+ * @throws SF_STORE_IDENTIFIER_INVALID
  */
 export function printMigrations({
   schema = DEFAULT_SCHEMA,
@@ -65,58 +69,27 @@ export function printMigrations({
   schema?: string
   from?: number
 } = {}): string {
-  checkIdentifier('schema', schema)
-  const steps = MIGRATIONS.filter(m => m.version > from).map(
-    m =>
-      `-- ${m.version} ${m.name}\n${m.sql(schema)}\ninsert into ${schema}.migration (version, name) values (${m.version}, '${m.name}');\n`
-  )
-  const start = from === 0 ? `create schema if not exists ${schema};\n${bookkeeping(schema)};\n` : ''
-  return `begin;\n${start}${steps.join('')}commit;\n`
+  return printMigrationSet(migrationSet(schema), from)
 }
 
 /**
- * Makes sure that the tables are those of this version. Plugins call it when they start.
+ * Makes sure that this version runs on the tables as they are: they are its own, or newer and compatible with it.
+ * Plugins call it when they start.
  *
- * @throws SF_STORE_SCHEMA_OLDER, SF_STORE_SCHEMA_NEWER
+ * @throws SF_STORE_SCHEMA_OLDER, SF_STORE_SCHEMA_NEWER, SF_STORE_IDENTIFIER_INVALID
  */
-export async function requireSchema(handle: Queries, schema: string = DEFAULT_SCHEMA): Promise<void> {
-  const current = await schemaVersion(handle, schema)
-  if (current > LATEST) throw new SchemaNewer(schema, current, LATEST)
-  if (current < LATEST) throw new SchemaOlder(schema, current, LATEST)
+export async function requireSchema(handle: MigrationClient, schema: string = DEFAULT_SCHEMA): Promise<void> {
+  const set = migrationSet(schema)
+  const state = await readSchemaState(handle, set)
+  checkNotNewer(set, state)
+  if (state.version < LATEST_VERSION) throw new SchemaOlder(schema, state.version, LATEST_VERSION)
 }
-
-/** The version this package needs. */
-export const LATEST_VERSION = LATEST
 
 /**
  * The number of the last migration applied; 0 when the schema has none.
  *
  * @throws SF_STORE_IDENTIFIER_INVALID
  */
-export async function schemaVersion(handle: Queries, schema: string = DEFAULT_SCHEMA): Promise<number> {
-  checkIdentifier('schema', schema)
-  const exists = await handle.query(`select to_regclass('${schema}.migration') is not null as found`)
-  if (!(exists.rows[0] as { found: boolean }).found) return 0
-  const { rows } = await handle.query(`select coalesce(max(version), 0) as version from ${schema}.migration`)
-  return Number((rows[0] as { version: number }).version)
+export async function schemaVersion(handle: MigrationClient, schema: string = DEFAULT_SCHEMA): Promise<number> {
+  return (await readSchemaState(handle, migrationSet(schema))).version
 }
-
-// CREATE SCHEMA IF NOT EXISTS demands the right to create schemas even where the schema is there; a role that owns
-// only the schema must be able to migrate, and one that may only read must find that there is nothing to do.
-async function prepareBookkeeping(client: Queries, schema: string): Promise<number> {
-  const { rows } = await client.query(`select to_regnamespace('${schema}') is not null as found`)
-  if (!(rows[0] as { found: boolean }).found) await client.query(`create schema ${schema}`)
-  const current = await schemaVersion(client, schema)
-  if (current === 0) await client.query(bookkeeping(schema))
-  return current
-}
-
-interface Queries {
-  query(text: string): Promise<{ rows: unknown[] }>
-}
-
-const bookkeeping = (schema: string) => `create table if not exists ${schema}.migration (
-  version integer primary key,
-  name text not null,
-  applied_at timestamptz not null default clock_timestamp()
-)`

@@ -38,7 +38,7 @@ t.test('by two processes at once', async t => {
   await Promise.all(children.map(c => once(c, 'message')))
   for (const c of children) c.send('go')
   const applied = await Promise.all(children.map(async c => ((await once(c, 'message')) as [number[]])[0]))
-  t.same(applied.flat(), all, 'each step was applied by one of them')
+  t.same(applied.flat().toSorted(), all, 'each step was applied by one of them')
   t.same(await doctor(pool), [])
 })
 
@@ -135,7 +135,7 @@ t.test('printed migrations do the same', async t => {
   await pool.query(printMigrations())
   t.same(await doctor(pool), [])
   t.same(await migrate(pool), [])
-  t.equal(printMigrations({ from: all.at(-1) ?? 0 }), 'begin;\ncommit;\n')
+  t.equal(printMigrations({ from: all.at(-1) ?? 0 }), '')
   const cli = new URL('../src/cli.ts', import.meta.url).pathname
   const { stdout } = await promisify(execFile)(process.execPath, [cli, 'print', '--schema', 'other'])
   await pool.query(stdout)
@@ -145,7 +145,8 @@ t.test('printed migrations do the same', async t => {
 t.test('deliveries that wait keep waiting through the change of the unit of order', async t => {
   const { pool } = await testDatabase(t)
   const [first] = MIGRATIONS
-  await pool.query(`create schema steadfast; ${first?.sql('steadfast')};
+  if (first === undefined || !('sql' in first)) throw new Error('the first step makes the tables')
+  await pool.query(`create schema steadfast; ${first.sql('steadfast')};
     create table steadfast.migration (version integer primary key, name text not null, applied_at timestamptz not null default clock_timestamp());
     insert into steadfast.migration (version, name) values (1, 'tables')`)
   await seedDelivery(pool, { state: 'HELD' })

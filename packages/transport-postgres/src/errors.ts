@@ -2,11 +2,17 @@ import { createError } from '@fastify/error'
 
 /** An option that the schema of the options cannot judge: a reserved schema name, or no way to reach PostgreSQL. */
 export const InvalidOption = createError('SF_TRANSPORT_POSTGRES_OPTION_INVALID', '%s', 500, TypeError)
-/** The log's tables were made by a later version of this package. */
+/** The log's tables were made by a later version of this package, and this one cannot run on them. */
 export const SchemaNewer = createError(
   'SF_TRANSPORT_POSTGRES_SCHEMA_NEWER',
-  'Schema %s has version %d of the log; this package knows %d. Update the package.',
+  'Schema "%s" has version %d of the log; this package knows %d and cannot run on it. Update the package.',
   500
+)
+/** A migration of the log did not get its locks in any of its attempts; it is tried again as long as the process lives. */
+export const MigrationLocked = createError(
+  'SF_TRANSPORT_POSTGRES_MIGRATION_LOCKED',
+  'Migration %s of the log in schema "%s" did not get its locks. %s.',
+  503
 )
 /** The transport was closed. */
 export const Closed = createError('SF_TRANSPORT_POSTGRES_CLOSED', 'The transport is closed', 503)

@@ -1,12 +1,16 @@
 import { testDatabase, until } from '@steadfast/dev-services'
 import t from 'tap'
+import { openDatabase } from '../src/database.ts'
 import { createPostgresTransport } from '../src/index.ts'
+import { migrate } from '../src/migrate.ts'
+import { readSettings, silent } from '../src/options.ts'
+import { MIGRATIONS } from '../src/sql/migrations.ts'
 import { createFor, join, message, outcomes, publish } from './create.ts'
 
 t.test('schema names that are words of SQL, or as long as a name may be', async t => {
   const { url } = await testDatabase(t)
   for (const schema of ['select', 'user', '_', 'a'.repeat(63)]) {
-    const transport = createFor(t, { connectionString: url, schema })
+    const transport = createFor(t, { connectionString: url, schema, publishTimeoutMs: 20_000 })
     t.same(outcomes(await publish(transport, [message('topic', 'k', schema)])), ['ok'])
     const member = await join(transport, 'topic')
     await until(() => member.deliveries.length === 1)
@@ -45,7 +49,7 @@ t.test('an empty search_path, and one that leads to tables of the same names', a
 
 t.test('many clients that start at once on an empty database', async t => {
   const { url } = await testDatabase(t)
-  const transports = Array.from({ length: 8 }, () => createFor(t, { connectionString: url }))
+  const transports = Array.from({ length: 8 }, () => createFor(t, { connectionString: url, publishTimeoutMs: 20_000 }))
   const results = await Promise.all(transports.map((each, i) => publish(each, [message('topic', 'k', `m${i}`)])))
   t.same(
     results.flatMap(outcomes),
@@ -85,6 +89,48 @@ t.test('tables of a later version are left alone, and health() says so', async t
   t.same(outcomes(await publish(second, [message('topic', 'k', 'm')])), ['unavailable'])
   t.match(second.health(), { ready: false, reason: /version 99/ })
 })
+
+t.test('tables of a later version that this one runs on are used as they are', async t => {
+  const { url, pool } = await testDatabase(t)
+  await createFor(t, { connectionString: url }).ensureTopics([{ name: 'topic', partitions: 1 }])
+  await pool.query(
+    `insert into steadfast_log.migration (version, name, compatible_from) values (98, 'wider', 1), (99, 'wider', 1)`
+  )
+  const second = createFor(t, { connectionString: url })
+  t.same(outcomes(await publish(second, [message('topic', 'k', 'm')])), ['ok'])
+  t.equal(second.health().ready, true)
+})
+
+t.test('a log made before steps said whom they lock out', async t => {
+  const { url, pool } = await testDatabase(t)
+  await createFor(t, { connectionString: url }).ensureTopics([{ name: 'topic', partitions: 1 }])
+  await pool.query('alter table steadfast_log.migration drop column compatible_from')
+  const second = createFor(t, { connectionString: url })
+  t.same(outcomes(await publish(second, [message('topic', 'k', 'm')])), ['ok'])
+})
+
+t.test(
+  'a step of the log stops nobody for long while somebody holds its table, and gets through afterwards',
+  async t => {
+    const { url, pool } = await testDatabase(t)
+    await createFor(t, { connectionString: url }).ensureTopics([{ name: 'topic', partitions: 1 }])
+    const db = openDatabase(readSettings({ connectionString: url }), silent)
+    t.teardown(() => db.close(1000))
+    const holder = await pool.connect()
+    await holder.query('begin; select count(*) from steadfast_log.record')
+    const step = { version: 99, name: 'wider', sql: (s: string) => `alter table ${s}.record add column spare text` }
+    const migrating = migrate(db, [...MIGRATIONS, step])
+    const waiting = `select 1 from pg_locks where mode = 'AccessExclusiveLock' and not granted
+    and database = (select oid from pg_database where datname = current_database())`
+    await until(async () => (await pool.query(waiting)).rows.length === 1, { what: 'the step waits' })
+    await pool.query('select count(*) from steadfast_log.record')
+    t.pass('who came behind it went on, although the table is still held')
+    await holder.query('commit')
+    holder.release()
+    await migrating
+    t.same((await pool.query('select max(version) as version from steadfast_log.migration')).rows, [{ version: 99 }])
+  }
+)
 
 t.test('options', async t => {
   const connectionString = 'postgres://localhost'

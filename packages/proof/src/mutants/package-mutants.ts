@@ -10,6 +10,11 @@ const inbox = (file: string, find: string, replace: string) => ({
   find,
   replace
 })
+const migrations = (file: string, find: string, replace: string) => ({
+  file: `packages/events/src/migrations/${file}.ts`,
+  find,
+  replace
+})
 const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
 
 /** Defects of what drives the statements: a test of the package finds them. */
@@ -288,5 +293,37 @@ export const packageMutants: readonly Mutant[] = [
       }
     ],
     catchBy: { histories: 'event', count: 2000 }
+  },
+  {
+    name: 'newer-schema-locks-out',
+    invariant: [6, 'after a migration that only widens, an old version starts'],
+    edits: [
+      migrations('schema-state', 'if (version > known && compatibleFrom > known) throw', 'if (version > known) throw')
+    ],
+    catchBy: byTest('store/test/migrate-versions')
+  },
+  {
+    name: 'last-step-alone-judges',
+    invariant: [1, 'a version does not run on a schema that a step has locked it out of'],
+    edits: [migrations('schema-state', 'coalesce(max($', 'coalesce(min($')],
+    catchBy: byTest('store/test/migrate-versions')
+  },
+  {
+    name: 'migration-waits-for-ever',
+    invariant: [6, 'a migration stops nobody for longer than its lock timeout'],
+    edits: [
+      migrations(
+        'run-migrations',
+        'read committed; set local lock_timeout = ',
+        'read committed; set local statement_timeout = 0; --'
+      )
+    ],
+    catchBy: byTest('store/test/migrate-locks')
+  },
+  {
+    name: 'broken-index-stays',
+    invariant: [1, 'an index is whole before its step is noted'],
+    edits: [migrations('index-change', "if (state === 'valid') return", "if (state !== 'none') return")],
+    catchBy: byTest('store/test/migrate-indexes')
   }
 ]

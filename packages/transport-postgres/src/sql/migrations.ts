@@ -1,14 +1,9 @@
-/** One step of the log's tables. */
-export interface Migration {
-  version: number
-  name: string
-  /** @param schema quoted */
-  sql(schema: string): string
-}
+import type { Migration } from '@steadfast/events/migrations'
 
 /** In order; released steps are never changed. */
 export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'log', sql: log }]
 
+/** @param schema quoted */
 function log(schema: string): string {
   return `
 create table ${schema}.topic (
