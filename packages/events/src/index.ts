@@ -40,4 +40,12 @@ export {
 } from './options.ts'
 export { checkRewind } from './rewind.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
-export type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from './transport.ts'
+export {
+  type Delivery,
+  type Outgoing,
+  type PublishResult,
+  RUN_AHEAD,
+  type SubscribeOptions,
+  type Subscription,
+  type Transport
+} from './transport.ts'

@@ -71,9 +71,18 @@ export interface SubscribeOptions {
   /** The consumer group. A group that is new to a topic starts at its beginning. */
   group: string
   topics: readonly string[]
-  /** At most so many deliveries are handed out and not done. */
+  /**
+   * At most so many deliveries are handed out and not done. While one of them is not done, of its partition at most
+   * {@link RUN_AHEAD} times as many run ahead: what lies behind waits until it is, and other partitions go on.
+   */
   maxInFlight: number
 }
+
+/**
+ * How far a partition may run ahead of a delivery that is not done, in multiples of `maxInFlight`. All of that comes again
+ * after a crash, since the group's offset stands at the delivery that is not done.
+ */
+export const RUN_AHEAD = 4
 
 /** The broker adapter. Every implementation passes `transportCompliance` of `@steadfast/events/compliance`. */
 export interface Transport {

@@ -48,6 +48,7 @@ const noticed: Record<Defect, ComplianceTestName> = {
   'offset is the highest done': 'done() out of order',
   'stale done counts': 'done() after revocation is a no-op',
   'ignores maxInFlight': 'maxInFlight',
+  'runs ahead without bound': 'what runs ahead of an unfinished delivery is bounded',
   'ignores pause': 'pause and resume',
   'close forgets offsets': 'close deadline',
   'close does not wait': 'close deadline',

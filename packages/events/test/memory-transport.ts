@@ -1,6 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { checkRewind } from '../src/rewind.ts'
-import type { Delivery, Outgoing, PublishResult, SubscribeOptions, Subscription, Transport } from '../src/transport.ts'
+import {
+  type Delivery,
+  type Outgoing,
+  type PublishResult,
+  RUN_AHEAD,
+  type SubscribeOptions,
+  type Subscription,
+  type Transport
+} from '../src/transport.ts'
 
 /** Ways in which the transport below can be wrong, each of which the suite must notice. */
 export type Defect =
@@ -15,6 +23,7 @@ export type Defect =
   | 'offset is the highest done'
   | 'stale done counts'
   | 'ignores maxInFlight'
+  | 'runs ahead without bound'
   | 'ignores pause'
   | 'close forgets offsets'
   | 'close does not wait'
@@ -109,6 +118,8 @@ export function memoryBroker(defect?: Defect) {
         if (member.paused && defect !== 'ignores pause') return
         if (countOut(member) >= member.options.maxInFlight && defect !== 'ignores maxInFlight') return
         const offset = member.next.get(id) ?? 0
+        const ahead = offset - (group.offsets.get(id) ?? 0)
+        if (ahead >= member.options.maxInFlight * RUN_AHEAD && defect !== 'runs ahead without bound') break
         const record = records[offset]
         if (!record) break
         member.next.set(id, offset + 1)

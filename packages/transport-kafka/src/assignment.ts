@@ -21,6 +21,8 @@ export interface Assignment {
   partitions(): [topic: string, partitions: readonly number[]][]
   /** Stands for the run of a partition since the join or its last rewind; undefined when it is not owned any more. */
   run(topic: string, partition: number): object | undefined
+  /** How many deliveries of a partition lie between its offset and the last one handed out. */
+  ahead(topic: string, partition: number): number
   /** Begins a new run of a partition: what was handed out of it is stale. */
   restart(topic: string, partition: number): void
   /** Makes the delivery of a message. `next` is the offset behind it. */
@@ -62,6 +64,7 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
     owns: (topic, partition) => runs.has(nameOf(topic, partition)),
     partitions: () => Object.entries(owned),
     run: (topic, partition) => (live ? runs.get(nameOf(topic, partition)) : undefined),
+    ahead: (topic, partition) => runs.get(nameOf(topic, partition))?.prefix.ahead ?? 0,
     restart(topic, partition) {
       runs.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix(), out: 0 })
     },

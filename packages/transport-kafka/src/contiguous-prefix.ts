@@ -7,6 +7,8 @@ export interface Place {
 
 /** Turns acknowledgements in any order into one offset: the end of the contiguous prefix of what is done. */
 export interface ContiguousPrefix {
+  /** How many were appended and are not yet part of the prefix: what is not done, and what is done behind it. */
+  readonly ahead: number
   /** Appends the delivery whose successor has the offset `next`. */
   add(next: bigint): Place
   /** Marks as done. Returns whether the prefix grew. */
@@ -24,6 +26,9 @@ export function createContiguousPrefix(): ContiguousPrefix {
   let kept: bigint | undefined
 
   return {
+    get ahead() {
+      return places.length - head
+    },
     add(next) {
       const place = { next, done: false }
       places.push(place)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RUN_AHEAD } from '@steadfast/events'
 import type { EachBatchPayload } from 'kafkajs'
 import type { Assignment } from './assignment.ts'
 import type { Committer } from './commit.ts'
@@ -46,6 +47,9 @@ export function createHandler({ settings, state, committer, logger, membership }
   let heartbeat: (() => Promise<void>) | undefined
   let revoking: Promise<void> | undefined
   let drains: (() => void)[] = []
+  /** Partitions that ran ahead as far as they may, and are not fetched. */
+  const stopped = new Set<{ mayGoOn(): boolean; resume(): void }>()
+  const farthest = membership.maxInFlight * RUN_AHEAD
   const beating = setInterval(
     () => {
       if (gate.waiting > 0 && heartbeat) beat(heartbeat).catch(() => undefined)
@@ -57,7 +61,7 @@ export function createHandler({ settings, state, committer, logger, membership }
   const hasRoom = (mine: Assignment) =>
     !state.paused && !state.stopping && !revoking && mine.out < membership.maxInFlight
 
-  async function handOut({ batch, resolveOffset }: EachBatchPayload, mine: Assignment): Promise<void> {
+  async function handOut({ batch, resolveOffset, pause }: EachBatchPayload, mine: Assignment): Promise<void> {
     const { topic, partition, messages } = batch
     const last = messages.length - 1
     const run = mine.run(topic, partition)
@@ -68,6 +72,13 @@ export function createHandler({ settings, state, committer, logger, membership }
         while (!hasRoom(mine)) {
           await gate.wait()
           if (!goesOn()) return
+        }
+        if (mine.ahead(topic, partition) >= farthest) {
+          // The batch is given up, and fetched again from here on, so that kafkajs goes on with the other partitions.
+          const mayGoOn = () => !goesOn() || mine.ahead(topic, partition) <= farthest / 2
+          stopped.add({ mayGoOn, resume: pause() })
+          gate.wakeOne()
+          return
         }
         const message = messages[i]
         if (!message) return
@@ -108,8 +119,17 @@ export function createHandler({ settings, state, committer, logger, membership }
     gate.fail(error)
   }
 
+  function resumeStopped(): void {
+    for (const partition of stopped) {
+      if (!partition.mayGoOn()) continue
+      stopped.delete(partition)
+      partition.resume()
+    }
+  }
+
   function endAssignment(): void {
     state.assignment?.end()
+    resumeStopped()
     for (const resolve of drains) resolve()
     drains = []
   }
@@ -150,6 +170,7 @@ export function createHandler({ settings, state, committer, logger, membership }
     onDone() {
       committer.schedule()
       gate.wakeOne()
+      resumeStopped()
       if (drains.length === 0 || (state.assignment?.out ?? 0) > 0) return
       for (const resolve of drains) resolve()
       drains = []

@@ -1,8 +1,9 @@
-import type { Delivery } from '@steadfast/events'
+import { type Delivery, RUN_AHEAD } from '@steadfast/events'
 import type { Database } from './database.ts'
 import { decodeHeaders } from './headers.ts'
 import { countOut, type Holding, type Holdings } from './holdings.ts'
 import type { Logger } from './options.ts'
+import type { Prefix } from './prefix.ts'
 import { fetchRecords, type LogRecord } from './sql/fetch-records.ts'
 
 export interface DeliverOptions {
@@ -15,6 +16,8 @@ export interface DeliverOptions {
   readable(holding: Holding): boolean
   /** A delivery of this holding was done. */
   onDone(holding: Holding): void
+  /** A holding that ran ahead as far as it may can be read again. */
+  onAdvance(): void
 }
 
 const MAX_FETCH = 1000
@@ -25,8 +28,19 @@ const MAX_FETCH_BYTES = 8 * 2 ** 20
  * the others.
  */
 export function createDeliverer(options: DeliverOptions): { deliver(): Promise<{ more: boolean }> } {
-  const { db, holdings, maxInFlight, readable } = options
+  const { db, holdings, maxInFlight } = options
+  const farthest = maxInFlight * RUN_AHEAD
+  /** What ran ahead as far as it may, and is not read. */
+  const stopped = new WeakSet<Prefix>()
   let turn = 0
+
+  const readable = (holding: Holding) => options.readable(holding) && !stopped.has(holding.prefix)
+
+  function onDone(holding: Holding): void {
+    const { prefix } = holding
+    options.onDone(holding)
+    if (prefix.ahead <= farthest / 2 && stopped.delete(prefix)) options.onAdvance()
+  }
 
   function inTurn(): Holding[] {
     const all = [...holdings.values()].filter(readable)
@@ -42,6 +56,8 @@ export function createDeliverer(options: DeliverOptions): { deliver(): Promise<{
     const asked = chosen.map(holding => ({ holding, prefix: holding.prefix, id: holding.id, from: holding.next }))
     const records = await fetchRecords(db, asked, { share, limit, maxBytes: MAX_FETCH_BYTES })
     const counts = new Map<number, number>()
+    // Whatever happens meanwhile: behind one that was left out nothing of its partition may be handed out.
+    const leftOut = new Set<Holding>()
     let bytes = 0
     for (const record of records) {
       const ask = asked.find(({ id }) => id === record.partitionId)
@@ -49,7 +65,9 @@ export function createDeliverer(options: DeliverOptions): { deliver(): Promise<{
       bytes += record.value.length
       // A rewind, a loss or a pause since the question was asked makes the rest of the answer void.
       if (!ask || holdings.get(ask.id) !== ask.holding || ask.holding.prefix !== ask.prefix) continue
-      if (readable(ask.holding)) handOut(options, ask.holding, record)
+      if (ask.prefix.ahead >= farthest) stopped.add(ask.prefix)
+      if (leftOut.has(ask.holding) || !readable(ask.holding)) leftOut.add(ask.holding)
+      else handOut({ ...options, onDone }, ask.holding, record)
     }
     return { more: bytes >= MAX_FETCH_BYTES || [...counts.values()].some(count => count >= share) }
   }

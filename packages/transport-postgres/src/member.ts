@@ -73,7 +73,8 @@ export function startMember(
     if (leaveBy !== undefined && prefix.out === 0) keeping.poke()
     if (out === 0) settleIdle()
   }
-  const { deliver } = createDeliverer({ db, holdings, maxInFlight, logger, onDelivery, readable, onDone })
+  const onAdvance = () => member.fetching.poke()
+  const { deliver } = createDeliverer({ db, holdings, maxInFlight, logger, onDelivery, readable, onDone, onAdvance })
 
   const watch = (part: string, run: () => Promise<number>, gatherMs = 0): Loop => {
     const name = `${source} ${part}`

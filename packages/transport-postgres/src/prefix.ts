@@ -6,6 +6,8 @@ export interface Prefix {
   readonly end: number
   /** How many are handed out and not done. */
   readonly out: number
+  /** How many were handed out behind the end: what is not done, and what is done behind it. */
+  readonly ahead: number
 }
 
 /** @param start the group's offset */
@@ -43,6 +45,9 @@ export function createPrefix(start: number): Prefix {
     },
     get out() {
       return out
+    },
+    get ahead() {
+      return queue.length - head
     }
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Delivery } from '../transport.ts'
+import { type Delivery, RUN_AHEAD } from '../transport.ts'
 import type { Context } from './context.ts'
 import { message, publishAll } from './context.ts'
 
@@ -80,6 +80,41 @@ export async function maxInFlight(context: Context): Promise<void> {
     return member.deliveries.length === total
   })
   assert.ok(most <= limit, `${most} deliveries were out at once`)
+}
+
+/** One delivery is not done: of its partition only so much is handed out behind it; other partitions go on. */
+export async function runAhead(context: Context): Promise<void> {
+  const transport = await context.client()
+  const [held = '', free = ''] = [await context.topic(transport), await context.topic(transport)]
+  const limit = 5
+  const total = 10 * limit * RUN_AHEAD
+  await publishAll(context, transport, numbered(held, 1, total))
+  const ofTopic = (topic: string) => member.deliveries.filter(delivery => delivery.topic === topic)
+  const member = await context.join(await context.client(), {
+    topic: [held, free],
+    maxInFlight: limit,
+    onDelivery(delivery) {
+      if (delivery.raw.toString() !== 'm1' || delivery.topic === free) setImmediate(() => delivery.done())
+    }
+  })
+  await context.until('others to run ahead', () => ofTopic(held).length > limit)
+  // What a transport without a bound would hand out by the time that a witness has everything and others have gone on.
+  const witness = await context.join(transport, { topic: held })
+  await witness.received(total)
+  for (const first of [1, 1 + total / 2]) {
+    await publishAll(context, transport, numbered(free, first, total / 2))
+    await context.until('the other topic to go on', () => ofTopic(free).length === first - 1 + total / 2)
+  }
+  const ahead = ofTopic(held).length - 1
+  assert.ok(ahead <= limit * RUN_AHEAD, `${ahead} ran ahead of one that is not done`)
+  ofTopic(held)[0]?.done()
+  await context.until('everything', () => ofTopic(held).length === total)
+  assert.deepEqual(
+    ofTopic(held).map(delivery => delivery.raw.toString()),
+    numbered(held, 1, total).map(({ value }) => value.toString()),
+    'in order, each once'
+  )
+  await context.until('lag 0', async () => (await member.subscription.lag()) === 0n)
 }
 
 /** A paused member is handed nothing, keeps its place, and goes on where it was. */

@@ -15,7 +15,7 @@ export interface Member {
 
 /** How a member joins: `group` defaults to a fresh one, `maxInFlight` to 1000; `onDelivery` runs after it was recorded. */
 export interface Joining {
-  topic: string
+  topic: string | readonly string[]
   group?: string
   maxInFlight?: number
   onDelivery?: (delivery: Delivery) => void
@@ -99,7 +99,7 @@ export function createContext(fixture: TransportFixture): { context: Context; en
 async function join(context: Context, transport: Transport, joining: Joining): Promise<Member> {
   const deliveries: Delivery[] = []
   const { topic, group = context.name('group'), maxInFlight = 1000, onDelivery } = joining
-  const subscription = await transport.subscribe({ group, topics: [topic], maxInFlight }, delivery => {
+  const subscription = await transport.subscribe({ group, topics: [topic].flat(), maxInFlight }, delivery => {
     deliveries.push(delivery)
     onDelivery?.(delivery)
   })

@@ -33,6 +33,7 @@ const tests = {
   'done() out of order': { run: acknowledging.doneOutOfOrder },
   'done() after revocation is a no-op': { run: acknowledging.doneAfterRevocation },
   maxInFlight: { run: acknowledging.maxInFlight },
+  'what runs ahead of an unfinished delivery is bounded': { run: acknowledging.runAhead },
   'pause and resume': { run: acknowledging.pauseAndResume },
   'resume after SIGKILL': { run: resuming.resumeAfterKill },
   'close deadline': { run: resuming.closeDeadline },

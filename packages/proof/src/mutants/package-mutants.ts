@@ -271,6 +271,18 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('transport-postgres/test/compliance')
   },
   {
+    name: 'postgres-runs-ahead-without-bound',
+    invariant: [2, 'what comes again after a crash is bounded'],
+    edits: [
+      {
+        file: 'packages/transport-postgres/src/deliver.ts',
+        find: 'if (ask.prefix.ahead >= farthest) stopped.add(ask.prefix)',
+        replace: 'if (ask.prefix.ahead < 0) stopped.add(ask.prefix)'
+      }
+    ],
+    catchBy: byTest('transport-postgres/test/compliance')
+  },
+  {
     name: 'reconciliation-open',
     invariant: [14, 'administrative actions are those of whom the authorizer allows'],
     edits: [
