@@ -56,6 +56,7 @@ const noticed: Record<Defect, ComplianceTestName> = {
   'rewind goes forward': 'rewind never goes forward',
   'rewind takes any time': 'rewind to what is no time is refused',
   'groups share offsets': 'two groups both see everything',
+  'gives partitions to who does not read them': 'members of one group may read different topics',
   'loses headers': 'bytes and headers exact',
   'keys are text': 'keys are bytes',
   'new group starts at the end': 'a new group starts at the beginning',

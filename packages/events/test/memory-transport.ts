@@ -31,6 +31,7 @@ export type Defect =
   | 'rewind goes forward'
   | 'rewind takes any time'
   | 'groups share offsets'
+  | 'gives partitions to who does not read them'
   | 'loses headers'
   | 'keys are text'
   | 'new group starts at the end'
@@ -99,7 +100,11 @@ export function memoryBroker(defect?: Defect) {
 
   function rebalance(group: Group): void {
     for (const [i, member] of group.members.entries()) {
-      const mine = partitions(member.options.topics).filter((_, p) => p % group.members.length === i)
+      const mine = partitions(member.options.topics).filter(({ topic, index }) => {
+        const readers = group.members.filter(({ options }) => options.topics.includes(topic))
+        if (defect === 'gives partitions to who does not read them') return index % group.members.length === i
+        return readers[index % readers.length] === member
+      })
       const ids = new Set(mine.map(({ id }) => id))
       for (const id of member.owned) if (!ids.has(id)) member.epoch++
       for (const partition of mine) {

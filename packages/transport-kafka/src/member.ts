@@ -1,5 +1,6 @@
 import type { Delivery } from '@steadfast/events'
 import type { Consumer } from 'kafkajs'
+import { ASSIGNERS } from './assigner.ts'
 import { type Assignment, type Commit, createAssignment } from './assignment.ts'
 import { type Client, createClient } from './client.ts'
 import { type Committer, createCommitter } from './commit.ts'
@@ -61,6 +62,7 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
     minBytes: 1,
     metadataMaxAge: 60_000,
     allowAutoTopicCreation: false,
+    partitionAssigners: ASSIGNERS,
     // Restarting is the supervisor's.
     retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2000, restartOnFailure: async () => false }
   })
@@ -68,7 +70,7 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
   const committer = createCommitter(consumer, state, logger)
   const handler = createHandler({ settings, state, committer, logger, membership })
   let stopping: Promise<void> | undefined
-  const unwatch = listen({ consumer, client, settings, state, committer, handler, membership })
+  const unwatch = listen({ consumer, client, settings, logger, state, committer, handler, membership })
 
   return {
     async start() {
@@ -127,14 +129,15 @@ interface Parts {
   consumer: Consumer
   client: Client
   settings: Settings
+  logger: Logger
   state: MemberState
   committer: Committer
   handler: Handler
   membership: Membership
 }
 
-function listen({ consumer, client, settings, state, committer, handler, membership }: Parts): () => void {
-  const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
+function listen({ consumer, client, settings, logger, state, committer, handler, membership }: Parts): () => void {
+  const { GROUP_JOIN, REBALANCING, CRASH, RECEIVED_UNSUBSCRIBED_TOPICS } = consumer.events
 
   function end(reason: Error): void {
     if (state.ended) return
@@ -165,6 +168,13 @@ function listen({ consumer, client, settings, state, committer, handler, members
     watcher.joined()
     membership.onJoin()
   })
+  // Only from a leader that knows no other assigner than kafkajs' own: an earlier version of the service.
+  consumer.on(RECEIVED_UNSUBSCRIBED_TOPICS, ({ payload: { groupId, topicsNotSubscribed } }) =>
+    logger.warn(
+      { group: groupId, topics: topicsNotSubscribed },
+      'was given partitions of topics that it does not read; nobody reads these until processes of an earlier version are gone'
+    )
+  )
   consumer.on(CRASH, ({ payload }) => end(payload.error))
   return watcher.stop
 }

@@ -43,6 +43,7 @@ const tests = {
   'a lagging group that rewinds loses nothing': { run: rewinding.laggingGroup, promised: rewindable },
   'rewind to what is no time is refused': { run: rewinding.refusesNoTime, promised: rewindable },
   'two groups both see everything': { run: reading.twoGroups },
+  'members of one group may read different topics': { run: reading.differentTopics },
   'bytes and headers exact': { run: reading.exactBytes },
   'keys are bytes': { run: reading.keysAreBytes },
   'a new group starts at the beginning': { run: reading.newGroup },

@@ -116,3 +116,48 @@ export async function lagUpTo(context: Context): Promise<void> {
   await context.until('lag 0 up to the end', async () => (await member.subscription.lag(end)) === 0n)
   assert.equal(await member.subscription.lag(), 3n)
 }
+
+/** Members of one group that read different topics: every partition is read by one that reads its topic. */
+export async function differentTopics(context: Context): Promise<void> {
+  const transport = await context.client()
+  const [a = '', b = ''] = [await context.topic(transport, 3), await context.topic(transport, 3)]
+  for (const order of [
+    [[a, b], [b]],
+    [[b], [a, b]]
+  ]) {
+    const group = context.name('group')
+    const seen = new Set<string>()
+    const strays: string[] = []
+    const join = async (topics: readonly string[]) =>
+      context.join(await context.client(), {
+        topic: topics,
+        group,
+        onDelivery(delivery) {
+          if (!topics.includes(delivery.topic)) strays.push(delivery.position)
+          seen.add(`${delivery.topic} ${delivery.raw}`)
+          delivery.done()
+        }
+      })
+    const round = async (of: readonly string[], from: number) => {
+      const batch = of.flatMap(topic =>
+        spread(topic, 30).map(m => ({ ...m, value: Buffer.from(`${from} ${m.value}`) }))
+      )
+      await publishAll(context, transport, batch)
+      await context.until('every message of both topics', () =>
+        batch.every(({ topic, value }) => seen.has(`${topic} ${value}`))
+      )
+    }
+    const members = [await join(order[0] ?? []), await join(order[1] ?? [])]
+    let rounds = 0
+    const narrow = members[order.findIndex(topics => topics.length === 1)]
+    // It joins while others work, and some transports give partitions by and by.
+    await context.until('the member that reads one topic to take part', async () => {
+      await round([b], rounds++)
+      return (narrow?.deliveries.length ?? 0) > 0
+    })
+    await round([a, b], rounds++)
+    await narrow?.subscription.close(1000)
+    await round([a, b], rounds++)
+    assert.deepEqual(strays, [], 'nobody is given what it does not read')
+  }
+}

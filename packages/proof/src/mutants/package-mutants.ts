@@ -283,6 +283,18 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('transport-postgres/test/compliance')
   },
   {
+    name: 'kafka-partitions-to-who-does-not-read-them',
+    invariant: [2, 'every partition is read by a member that reads its topic'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/share.ts',
+        find: 'const candidates = readers.filter(({ topics }) => topics.includes(topic))',
+        replace: 'const candidates = readers'
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/share')
+  },
+  {
     name: 'reconciliation-open',
     invariant: [14, 'administrative actions are those of whom the authorizer allows'],
     edits: [
