@@ -53,8 +53,9 @@ export function supervise(
       const reason = await live().catch(asError)
       if (closed) return
       if (reason) {
-        log(reason, failure)
-        failure = reason
+        log(reason, failure?.cause as Error | undefined)
+        // kafkajs does not say which topic it could not read.
+        failure = new Error(`group ${group} on ${topics.join(', ')}: ${reason.message}`, { cause: reason })
       }
       start.resolve()
       await member?.stop(reason ? 0 : REVOCATION_DRAIN_MS)
