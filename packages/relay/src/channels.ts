@@ -11,7 +11,7 @@ export interface BatchSent {
   events: readonly DueEvent[]
   results: readonly PublishResult[]
 }
-/** Ids of acknowledged events, about to be marked, or marked. */
+/** Ids of acknowledged events: about to be marked, or marked; what could not be marked comes again. */
 export interface Marked {
   ids: readonly string[]
 }

@@ -4,6 +4,8 @@ import { backoffMs } from './backoff.ts'
 export interface Circuit {
   /** The reason of the last failure while there was no success since. */
   readonly reason: string | undefined
+  /** ms since the first failure after the last success; 0 after a success. */
+  failingMs(): number
   /** ms until the next probe; 0 when one may be made now, or none is needed. */
   waitMs(): number
   failed(reason: string): void
@@ -13,20 +15,24 @@ export interface Circuit {
 export function circuit({ baseMs, maxMs }: { baseMs: number; maxMs: number }): Circuit {
   let failures = 0
   let until = 0
+  let since: number | undefined
   let reason: string | undefined
   return {
     get reason() {
       return reason
     },
+    failingMs: () => (since === undefined ? 0 : performance.now() - since),
     waitMs: () => Math.max(0, until - performance.now()),
     failed(why) {
       reason = why
+      since ??= performance.now()
       until = performance.now() + backoffMs(failures, { baseMs, maxMs })
       failures++
     },
     succeeded() {
       failures = 0
       until = 0
+      since = undefined
       reason = undefined
     }
   }

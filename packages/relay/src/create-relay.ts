@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Transport } from '@steadfast/events'
-import { type Db, type OutboxStats, outboxStats } from '@steadfast/store'
+import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import { circuit } from './circuit.ts'
-import { drain, type Tally } from './drain.ts'
+import { drain, markSent, type Tally } from './drain.ts'
 import { RelayClosed } from './errors.ts'
 import { failingKeys } from './failing-keys.ts'
 import { ALL_LANES, heartbeat } from './heartbeat.ts'
+import { lateMarks } from './late-marks.ts'
 import { type Schedule, startSchedule } from './start-schedule.ts'
 
 export type { Tally } from './drain.ts'
@@ -26,7 +27,7 @@ export interface Relay {
   tick(options?: { everything?: boolean }): Promise<Tally>
   /** A hint that something is due. Cheap; never throws. */
   wake(): void
-  /** Not ready while the transport or the database cannot be worked with. */
+  /** Not ready while the transport or the database cannot be worked with, a database that is read-only included. */
   health(): { ready: boolean; reason?: string }
   /** How far behind the outbox is, and how many relays share it. One query. */
   stats(): Promise<OutboxStats & { relays: number }>
@@ -36,7 +37,7 @@ export interface RelaySettings {
   batchSize: number
   maxBatchBytes: number
   pollIntervalMs: number
-  schedule: string | false
+  schedule: boolean
   beatIntervalMs: number
   deadAfterMs: number
   sendTimeoutMs: number
@@ -52,6 +53,8 @@ export interface RunningRelay extends Relay {
 
 // After a failure of everything, a few events are tried rather than a whole batch.
 const PROBE_SIZE = 50
+// The longest that an idle relay, which has left its lanes, waits before it takes the transport at its word once more.
+const MAX_TRIAL_MS = 300_000
 // What closing allows for the mark after the last send, beyond the deadline of the send itself.
 const MARK_MS = 3000
 
@@ -65,7 +68,12 @@ export function createRelay(
   const keys = failingKeys()
   const sending = circuit({ baseMs: 100, maxMs: 3000 })
   const database = circuit({ baseMs: 50, maxMs: 3000 })
-  const heart = heartbeat(db, id, { ...settings, log })
+  const late = lateMarks()
+  const canSend = () => sending.failingMs() <= settings.deadAfterMs
+  const heart = heartbeat(db, id, { ...settings, canSend, log })
+  // While others send what is due, only the transport's own word says that it works again; it may be wrong, so this
+  // relay relies on it more and more rarely until a send has shown it.
+  const trials = circuit({ baseMs: settings.deadAfterMs, maxMs: MAX_TRIAL_MS })
   const abort = new AbortController()
   let schedule: Schedule | undefined
   let last: Promise<unknown> = Promise.resolve()
@@ -79,6 +87,7 @@ export function createRelay(
     log,
     keys,
     circuit: sending,
+    late,
     probeSize: Math.min(PROBE_SIZE, settings.batchSize),
     signal: abort.signal,
     stopping: () => stopping,
@@ -91,16 +100,28 @@ export function createRelay(
 
   async function run(everything: boolean): Promise<Tally> {
     if (stopping) throw new RelayClosed()
-    if (everything) keys.clear()
+    if (everything) {
+      keys.clear()
+      late.hurry()
+    }
     woken = false
     try {
       const tally = await drain({ ...context, lanes: everything ? async () => ALL_LANES : heart.lanes })
       database.succeeded()
+      if (tally.sent > 0) trials.succeeded()
+      else if (tally.parked + tally.failed === 0) tryAgain()
       return tally
     } catch (error) {
-      database.failed((error as Error).message)
+      database.failed(databaseProblem(error))
       throw error
     }
+  }
+
+  /** Nothing could be tried. */
+  function tryAgain(): void {
+    if (!heart.isIll() || keys.nextMs() !== undefined || trials.waitMs() > 0 || !transport.health().ready) return
+    trials.failed('not shown yet')
+    sending.succeeded()
   }
 
   function tick({ everything = false }: { everything?: boolean } = {}): Promise<Tally> {
@@ -118,20 +139,21 @@ export function createRelay(
     },
     health() {
       if (stopping) return { ready: false, reason: 'the relay is closing' }
-      if (database.reason !== undefined) return { ready: false, reason: `database: ${database.reason}` }
+      const unusable = database.reason ?? heart.failure()
+      if (unusable !== undefined) return { ready: false, reason: `database: ${unusable}` }
+      if (late.isFull()) return { ready: false, reason: 'database: too many rows of sent events are locked' }
       if (sending.reason !== undefined) return { ready: false, reason: `${transport.name}: ${sending.reason}` }
       return { ready: true }
     },
     stats: async () => ({ ...(await outboxStats(db)), relays: heart.relays() }),
     start() {
-      if (settings.schedule === false) return
+      if (!settings.schedule) return
       heart.start()
       schedule = startSchedule({
-        expression: settings.schedule,
         pollIntervalMs: settings.pollIntervalMs,
         woken: () => woken,
         waitMs: () => Math.max(sending.waitMs(), database.waitMs()),
-        soonMs: () => keys.nextMs(),
+        soonMs: () => soonest(keys.nextMs(), late.nextMs()),
         run: () => tick(),
         failed: error => log.warn({ err: error }, 'the relay could not work; it tries again')
       })
@@ -142,11 +164,18 @@ export function createRelay(
       const deadline = setTimeout(() => abort.abort(), settings.closeDeadlineMs)
       await within(settings.closeDeadlineMs + MARK_MS, async () => {
         await last
+        late.hurry()
+        await markSent(context, [], new Set(), { sent: 0, parked: 0, failed: 0 }).catch(() => {})
         await heart.leave()
       })
       clearTimeout(deadline)
     }
   }
+}
+
+const soonest = (...waits: (number | undefined)[]): number | undefined => {
+  const known = waits.filter(ms => ms !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 async function within(ms: number, work: () => Promise<void>): Promise<void> {

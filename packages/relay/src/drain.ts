@@ -1,9 +1,10 @@
 import type { PublishResult, Transport } from '@steadfast/events'
-import { type Db, type DueEvent, fetchDue, markPublished, parkUnsendable } from '@steadfast/store'
+import { type Db, type DueEvent, fetchDue, type MarkResult, markPublished, parkUnsendable } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import { afterMark, batchFetched, batchSent, beforeMark } from './channels.ts'
 import type { Circuit } from './circuit.ts'
 import type { FailingKeys } from './failing-keys.ts'
+import type { LateMarks } from './late-marks.ts'
 import { sendBatch } from './send-batch.ts'
 
 /** What one tick did. `failed` events stay due and uncounted. */
@@ -19,6 +20,7 @@ export interface DrainContext {
   log: FastifyBaseLogger
   keys: FailingKeys
   circuit: Circuit
+  late: LateMarks
   /** Asked before each read: others may have come, left or died while this relay was busy. */
   lanes(): Promise<readonly number[]>
   batchSize: number
@@ -54,7 +56,8 @@ export async function drain(context: DrainContext): Promise<Tally> {
   let ahead: Promise<Batch> | undefined
   try {
     let failedKeys = new Set<string>()
-    while (!context.stopping()) {
+    await markSent(context, [], inFlight, tally)
+    while (!context.stopping() && !context.late.isFull()) {
       const { events, full } = await (ahead ?? readBatch(context, inFlight))
       const batch = ahead === undefined ? events : events.filter(({ key }) => !failedKeys.has(key))
       ahead = undefined
@@ -68,7 +71,7 @@ export async function drain(context: DrainContext): Promise<Tally> {
         })
         if (batchSent.hasSubscribers) batchSent.publish({ events: batch, results })
         await marking
-        marking = observed(markSent(context.db, batch, results, inFlight, tally))
+        marking = observed(markSent(context, sentOf(batch, results), inFlight, tally))
         failedKeys = await settleFailures(context, batch, results, inFlight, tally)
         if (context.circuit.reason !== undefined) break
       }
@@ -83,13 +86,13 @@ export async function drain(context: DrainContext): Promise<Tally> {
 }
 
 async function readBatch(
-  { db, keys, circuit, lanes, batchSize, probeSize, maxBatchBytes }: DrainContext,
+  { db, keys, circuit, late, lanes, batchSize, probeSize, maxBatchBytes }: DrainContext,
   inFlight: ReadonlySet<string>
 ): Promise<Batch> {
   const limit = circuit.reason === undefined ? batchSize : probeSize
   const events = await fetchDue(db, {
     lanes: await lanes(),
-    excludeSeqs: [...inFlight],
+    excludeSeqs: [...inFlight, ...late.seqs()],
     excludeKeys: keys.excluded(),
     limit,
     maxBytes: maxBatchBytes
@@ -148,23 +151,28 @@ async function settleFailures(
   return stopped
 }
 
-async function markSent(
-  db: Db,
-  batch: readonly DueEvent[],
-  results: readonly PublishResult[],
+function sentOf(batch: readonly DueEvent[], results: readonly PublishResult[]): DueEvent[] {
+  return batch.filter((_, i) => results[i]?.ok)
+}
+
+/** Marks what was sent, and with it what could not be marked before. */
+export async function markSent(
+  { db, late }: Pick<DrainContext, 'db' | 'late'>,
+  sent: readonly DueEvent[],
   inFlight: Set<string>,
   tally: Tally
 ): Promise<void> {
-  const sent = batch.filter((_, i) => results[i]?.ok)
-  if (sent.length === 0) return
-  const ids = sent.map(({ id }) => id)
+  const events = [...sent, ...late.ready()]
+  if (events.length === 0) return
+  let result: MarkResult | undefined
   try {
-    if (beforeMark.hasSubscribers) beforeMark.publish({ ids })
-    // Once more on another connection: a mark that is lost costs a duplicate of the whole batch.
-    await markPublished(db, sent).catch(() => markPublished(db, sent))
+    if (beforeMark.hasSubscribers) beforeMark.publish({ ids: events.map(({ id }) => id) })
+    // Once more on another connection: nothing else goes on before it is known.
+    result = await markPublished(db, events).catch(() => markPublished(db, events))
     tally.sent += sent.length
-    if (afterMark.hasSubscribers) afterMark.publish({ ids })
+    if (afterMark.hasSubscribers) afterMark.publish({ ids: result.marked })
   } finally {
+    late.settle(events, result)
     for (const { seq } of sent) inFlight.delete(seq)
   }
 }

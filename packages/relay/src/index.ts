@@ -3,12 +3,10 @@ import { parseOptions, type Transport } from '@steadfast/events'
 import { DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import cron from 'node-cron'
 import type { Client, ClientConfig, Pool } from 'pg'
 import { createAnnouncer } from './announce.ts'
 import { boundedQueries } from './bounded-queries.ts'
 import { createRelay, type Relay } from './create-relay.ts'
-import { ScheduleInvalid } from './errors.ts'
 import { type RelayOptions, RelayOptionsSchema } from './options.ts'
 
 export type { Relay, Tally } from './create-relay.ts'
@@ -23,7 +21,6 @@ declare module 'fastify' {
 
 async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promise<void> {
   const options = parseOptions('@steadfast/relay', RelayOptionsSchema, given)
-  if (options.schedule !== false && !cron.validate(options.schedule)) throw new ScheduleInvalid(options.schedule)
   const { transport, outbox } = fastify as unknown as {
     transport: Transport
     outbox?: { schema: string; onCommit(listener: () => void): () => void }
@@ -36,7 +33,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   const db = storeOn(queries, schema)
   const relay = createRelay(db, transport, options, log)
   const announcer =
-    options.notify === false || options.schedule === false
+    options.notify === false || !options.schedule
       ? undefined
       : createAnnouncer({
           db,
@@ -52,7 +49,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     relay.wake()
     announcer?.announce()
   }
-  const forget = options.schedule === false ? undefined : outbox?.onCommit(committed)
+  const forget = options.schedule ? outbox?.onCommit(committed) : undefined
 
   fastify.addHook('onReady', async () => {
     await requireSchema(pool, schema)

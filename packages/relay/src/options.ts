@@ -8,13 +8,13 @@ export interface RelayOptions {
   batchSize?: number
   /** Payload bytes in one batch; an event larger than this goes alone. Default 8 MiB. */
   maxBatchBytes?: number
-  /** Between two looks of an idle relay that nobody wakes. Default 200. */
+  /** Between two looks of an idle relay that nobody wakes: what correctness rests on. Default 200. */
   pollIntervalMs?: number
-  /** Cron expression (node-cron, to the second) of the polling floor; `false`: only `tick()` works. Default every second. */
-  schedule?: string | false
+  /** `false`: only `tick()` works. Default true. */
+  schedule?: boolean
   /** Between two signs of life. Default 1000. */
   beatIntervalMs?: number
-  /** After so long without one, others take a relay's lanes. Default 5000. */
+  /** After so long without one, or without a send that works, others take a relay's lanes. Default 5000. */
   deadAfterMs?: number
   /** The longest send. Default 30,000. */
   sendTimeoutMs?: number
@@ -40,7 +40,7 @@ export const RelayOptionsSchema = Type.Object({
   batchSize: Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 }),
   maxBatchBytes: Type.Integer({ minimum: 1, default: 8 * 1024 * 1024 }),
   pollIntervalMs: durationOption(200),
-  schedule: Type.Unsafe<string | false>({ anyOf: [{ type: 'string' }, { const: false }], default: '* * * * * *' }),
+  schedule: Type.Boolean({ default: true }),
   beatIntervalMs: durationOption(1000),
   deadAfterMs: durationOption(5000),
   sendTimeoutMs: durationOption(30_000),

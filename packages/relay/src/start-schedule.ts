@@ -1,5 +1,3 @@
-import cron from 'node-cron'
-
 /** What makes a relay tick. */
 export interface Schedule {
   /** Ticks at once, unless a tick runs already or something is backed off. */
@@ -8,8 +6,6 @@ export interface Schedule {
 }
 
 export interface ScheduleOptions {
-  /** Cron expression of the floor: whatever else fails, it ticks then. */
-  expression: string
   /** Between two looks of an idle relay. */
   pollIntervalMs: number
   /** Whether a wake came in that the run has not seen. */
@@ -22,18 +18,11 @@ export interface ScheduleOptions {
   failed(error: unknown): void
 }
 
-const silent = { info() {}, warn() {}, error() {}, debug() {} }
-
-/** node-cron gives the beat, to the second; a timer and wakes make the relay faster than that. */
-export function startSchedule({
-  expression,
-  pollIntervalMs,
-  woken,
-  waitMs,
-  soonMs,
-  run,
-  failed
-}: ScheduleOptions): Schedule {
+/**
+ * A timer gives the beat, and wakes make the relay faster than that. The timer is a monotonic one, not a schedule of the
+ * calendar: a clock that jumps back would stop that, and one that jumps ahead make it catch up on every second.
+ */
+export function startSchedule({ pollIntervalMs, woken, waitMs, soonMs, run, failed }: ScheduleOptions): Schedule {
   let running = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
@@ -61,14 +50,12 @@ export function startSchedule({
       })
   }
 
-  const task = cron.schedule(expression, wake, { unref: true, suppressMissedWarning: true, logger: silent })
   wake()
   return {
     wake,
     stop() {
       stopped = true
       clearTimeout(timer)
-      void task.destroy()
     }
   }
 }

@@ -97,7 +97,7 @@ t.test('when everything fails a circuit opens, probes with few, and closes by it
     sizes.push(batch.length)
     return batch.map(message => (down ? failed('unavailable', 'connection refused') : broker.accept(message)))
   }
-  const app = await server(t, url, broker.transport, { schedule: '* * * * * *', pollIntervalMs: 5, batchSize: 200 })
+  const app = await server(t, url, broker.transport, { schedule: true, pollIntervalMs: 5, batchSize: 200 })
   await write(Array.from({ length: 600 }, () => event()))
   await until(() => !app.relay.health().ready)
   t.match(app.relay.health(), { ready: false, reason: 'recording: connection refused' })
@@ -131,20 +131,70 @@ t.test('a transport that throws, answers too little, or never settles leaves eve
   matchWhole(t, await rows('due and count = 0'), [{}, {}])
 })
 
-t.test('what was acknowledged and not marked is sent again under the same id', async t => {
+t.test('what was acknowledged and could not be marked is marked later, and not sent again', async t => {
   const { url, write, rows, pool } = await database(t)
   const broker = recordingTransport()
   const app = await server(t, url, broker.transport)
   await write([event()])
   await pool.query('alter table steadfast.event rename column last_sent_at to hidden')
   await t.rejects(relayOnce(app), { code: '42703' })
+  await t.rejects(relayOnce(app), { code: '42703' })
   t.match(app.relay.health(), { ready: false, reason: /^database: / })
   await pool.query('alter table steadfast.event rename column hidden to last_sent_at')
-  t.match(await relayOnce(app), { sent: 1 })
+  await write([event()])
+  t.same(await relayOnce(app), { sent: 1, parked: 0, failed: 0 })
   t.ok(app.relay.health().ready)
-  matchWhole(t, broker.log, [{ attempt: 1 }, { attempt: 1 }])
-  t.equal(broker.log[0]?.id, broker.log[1]?.id)
-  matchWhole(t, await rows(), [{ count: 1 }])
+  t.same(
+    broker.log.map(({ id, attempt }) => ({ id, attempt })),
+    (await rows()).map(({ id }) => ({ id, attempt: 1 }))
+  )
+  t.same(
+    (await rows()).map(({ count, due }) => ({ count, due })),
+    [
+      { count: 1, due: false },
+      { count: 1, due: false }
+    ]
+  )
+})
+
+t.test('a row that somebody holds keeps no other from being marked, and is not sent again', async t => {
+  const { url, write, rows, pool } = await database(t)
+  const broker = recordingTransport()
+  const options = { schedule: true, pollIntervalMs: 5, queryTimeoutMs: 1000 }
+  const app = await server(t, url, broker.transport, options)
+  const events = Array.from({ length: 100 }, () => event({ key: 'a' }))
+  const held = events[50]?.id
+  const holder = await pool.connect()
+  await holder.query('begin')
+  broker.answer = async batch => {
+    if (broker.log.length === 0) await holder.query('select from steadfast.event where id = $1 for update', [held])
+    return batch.map(broker.accept)
+  }
+  await write(events)
+  await until(async () => (await rows('due')).length === 1, { what: 'all others are marked' })
+  // Longer than a statement may take: nothing waits for the row, and nothing is sent again meanwhile.
+  for (let n = 0; n < 20; n++) {
+    const later = event({ key: 'a' })
+    events.push(later)
+    await write([later])
+    await until(async () => (await rows(`id = '${later.id}' and status = 'PUBLISHED'`)).length === 1)
+    await app.relay.tick({ everything: true })
+  }
+  t.same(
+    (await rows('due')).map(({ id, count }) => ({ id, count })),
+    [{ id: held, count: 0 }]
+  )
+  t.same(
+    broker.log.map(({ id }) => id),
+    events.map(({ id }) => id),
+    'each once, in order'
+  )
+  t.ok(app.relay.health().ready)
+  await holder.query('rollback')
+  holder.release()
+  await until(async () => (await rows('due')).length === 0, { what: 'the held one is marked' })
+  t.equal(broker.log.length, events.length)
+  t.ok((await rows()).every(({ count, status }) => count === 1 && status === 'PUBLISHED'))
 })
 
 t.test('a relay that was paused in its send marks nothing that others have marked since', async t => {

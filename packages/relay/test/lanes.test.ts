@@ -1,7 +1,7 @@
 import { until } from '@steadfast/dev-services'
 import t from 'tap'
 import { batchFetched } from '../src/channels.ts'
-import { database, event, recordingTransport, server } from './helper.ts'
+import { database, event, failed, recordingTransport, server } from './helper.ts'
 
 const many = () => Array.from({ length: 300 }, () => event())
 
@@ -44,7 +44,7 @@ t.test('the lanes of a relay that died are taken once it was silent for long eno
 t.test('a relay whose beats fail goes on with the lanes it had', async t => {
   const { url, write, pool, rows } = await database(t)
   const broker = recordingTransport()
-  await server(t, url, broker.transport, { schedule: '* * * * * *', pollIntervalMs: 10, beatIntervalMs: 20 })
+  await server(t, url, broker.transport, { schedule: true, pollIntervalMs: 10, beatIntervalMs: 20 })
   await write([event()])
   await until(async () => (await rows('due')).length === 0)
   await pool.query('alter table steadfast.relay rename to hidden')
@@ -60,7 +60,7 @@ t.test('a relay that is never idle takes the lanes of one that died meanwhile', 
   const broker = recordingTransport()
   const dead = '00000000-0000-7000-8000-000000000000'
   await pool.query('insert into steadfast.relay (id) values ($1)', [dead])
-  const options = { schedule: '* * * * * *', pollIntervalMs: 10, beatIntervalMs: 50 }
+  const options = { schedule: true, pollIntervalMs: 10, beatIntervalMs: 50 }
   const app = await server(t, url, broker.transport, options)
   await until(async () => (await app.relay.stats()).relays === 2)
   const early = many()
@@ -89,4 +89,52 @@ t.test('a relay that is never idle takes the lanes of one that died meanwhile', 
   await until(() => sentOf(early) === early.length, { what: 'the share of the dead one' })
   drains = false
   await until(async () => (await rows('due')).length === 0)
+})
+
+t.test('a relay that cannot reach its broker leaves its lanes to others, and takes them again', async t => {
+  const { url, write, pool, rows } = await database(t)
+  const ill = recordingTransport()
+  const well = recordingTransport()
+  let down = true
+  ill.ready = false
+  ill.answer = async batch => batch.map(message => (down ? failed('unavailable', 'no route') : ill.accept(message)))
+  const options = { schedule: true, pollIntervalMs: 5, beatIntervalMs: 20, deadAfterMs: 200 }
+  const one = await server(t, url, ill.transport, options)
+  const two = await server(t, url, well.transport, options)
+  const living = async () => (await pool.query<{ id: string }>('select id from steadfast.relay')).rows.map(r => r.id)
+  await until(async () => (await living()).length === 2)
+  await write(many())
+  await until(async () => (await rows('due')).length === 0, { what: 'all is sent by the other' })
+  t.same(await living(), [two.relay.id])
+  t.equal(well.log.length, 300)
+  t.same(one.relay.health(), { ready: false, reason: 'recording: no route' })
+  await write(many())
+  await until(async () => (await rows('due')).length === 0)
+  t.equal(well.log.length, 600, 'it stays away')
+
+  down = false
+  ill.ready = true
+  await until(async () => (await living()).length === 2, { what: 'it joins, although nothing is due' })
+  await until(() => one.relay.health().ready)
+  await until(async () => (await two.relay.stats()).relays === 2)
+  await write(many())
+  await until(async () => (await rows('due')).length === 0)
+  t.ok(ill.log.length > 50, `it has its share: ${ill.log.length}`)
+})
+
+t.test('the only relay goes on trying in all lanes, also in those of one that died while both were ill', async t => {
+  const { url, write, pool, rows } = await database(t)
+  const broker = recordingTransport()
+  let down = true
+  broker.ready = false
+  broker.answer = async batch => batch.map(message => (down ? failed('unavailable') : broker.accept(message)))
+  const options = { schedule: true, pollIntervalMs: 5, beatIntervalMs: 20, deadAfterMs: 200 }
+  await pool.query(`insert into steadfast.relay (id) values (gen_random_uuid())`)
+  await server(t, url, broker.transport, options)
+  await write([event()])
+  await until(async () => (await pool.query('select from steadfast.relay')).rowCount === 0 && broker.batches > 0)
+  await write(many())
+  down = false
+  await until(async () => (await rows('due')).length === 0)
+  await until(async () => (await pool.query('select from steadfast.relay')).rowCount === 1, { what: 'it joins again' })
 })

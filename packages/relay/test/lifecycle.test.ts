@@ -18,7 +18,7 @@ function signal() {
   return { promise, resolve }
 }
 
-const SCHEDULED = { schedule: '* * * * * *', pollIntervalMs: 20 }
+const SCHEDULED = { schedule: true, pollIntervalMs: 20 }
 
 t.test('closing waits for the send under way and its mark, and begins no other', async t => {
   const { url, write, rows, pool } = await database(t)
@@ -96,6 +96,21 @@ t.test('PostgreSQL stopped as by a crash, and read-only for a while: the relay g
   await app.close()
 })
 
+t.test('an idle relay tells that its database is read-only', async t => {
+  const { url, pool } = await database(t)
+  const broker = recordingTransport()
+  const app = await server(t, url, broker.transport, { ...SCHEDULED, beatIntervalMs: 20 })
+  await until(() => app.relay.stats().then(({ relays }) => relays === 1))
+  t.same(app.relay.health(), { ready: true })
+  const name = (await pool.query('select current_database() as name')).rows[0].name
+  await pool.query(`alter database ${name} set default_transaction_read_only = on`)
+  const others = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
+  await pool.query(others)
+  await until(() => /^database: it is read-only/.test(app.relay.health().reason ?? ''), { what: 'it tells' })
+  await pool.query(`begin read write; alter database ${name} reset default_transaction_read_only; commit`)
+  await until(() => app.relay.health().ready, { what: 'it goes on' })
+})
+
 t.test('connections that are killed, again and again, lose nothing', async t => {
   const { url, write, rows, pool } = await database(t)
   const broker = recordingTransport()
@@ -166,7 +181,7 @@ t.test('relays of other processes are woken by NOTIFY, also after a half-open co
     for (const listener of listeners) listener()
   }
   // So slow a poll that only a wake explains a send.
-  const slow = { schedule: '0 0 1 1 *', pollIntervalMs: 600_000, notify: { connectionString: address.href } }
+  const slow = { schedule: true, pollIntervalMs: 600_000, notify: { connectionString: address.href } }
   const writer = Fastify()
   await writer.register(fastifyPostgres, { connectionString: url })
   writer.pg.pool.on('error', () => {})
@@ -241,7 +256,7 @@ t.test('options, the schedule and the schema are checked when the server starts'
   const broker = recordingTransport()
   const start = (options: object) => server(t, url, broker.transport, options)
   await t.rejects(start({ batchsize: 1 }), { code: 'SF_OPTIONS_INVALID', message: /did you mean "batchSize"/ })
-  await t.rejects(start({ schedule: 'now and then' }), { code: 'SF_RELAY_SCHEDULE_INVALID', message: /"schedule"/ })
+  await t.rejects(start({ schedule: 'now and then' }), { code: 'SF_OPTIONS_INVALID', message: /"schedule"/ })
   await t.rejects(start({ pool: {} }), { code: 'SF_OPTIONS_INVALID', message: /"pool" must be a pool/ })
   await t.rejects(start({ schema: 'x"; drop' }), { code: 'SF_STORE_IDENTIFIER_INVALID' })
   await t.rejects(start({}), { code: 'SF_STORE_SCHEMA_OLDER' })

@@ -60,7 +60,7 @@ for (const seed of [1, 2, 3]) {
     const refused = new Set(events.filter(() => random() < 0.005).map(({ id }) => id))
     broker.answer = unreliable(broker, random, refused)
     // Lanes that are never agreed upon: each relay takes itself for the only one.
-    const options = { schedule: '* * * * * *', pollIntervalMs: 5, batchSize: 40, deadAfterMs: 1, beatIntervalMs: 50 }
+    const options = { schedule: true, pollIntervalMs: 5, batchSize: 40, deadAfterMs: 1, beatIntervalMs: 50 }
     for (let n = 0; n < 4; n++) await server(t, url, broker.transport, options)
     for (let n = 0; n < events.length; n += 50) await write(events.slice(n, n + 50))
     await until(async () => (await rows('due')).length === 0, { timeoutMs: 30_000, what: 'an empty outbox' })

@@ -28,6 +28,12 @@ export function endsConnection(error: unknown): boolean {
   return severity === 'FATAL' || severity === 'PANIC' || DRIVER_GAVE_UP.has(String(message))
 }
 
+/** What an error of a statement says about the database, in words for a person who asks whether it can be worked with. */
+export function databaseProblem(error: unknown): string {
+  const { message } = error as { message?: unknown }
+  return sqlStateOf(error) === '25006' ? `it is read-only: ${message}` : String(message)
+}
+
 /** Adds what an HTTP client needs to know: Fastify's error handler sends `headers` along. */
 export function retryLater<E extends Error>(error: E, cause: unknown): E {
   return Object.assign(error, { cause, headers: { 'retry-after': '1' } })

@@ -32,7 +32,7 @@ t.test(
     const fresh = await buffersOf(pool)
     let sent = 0
     for (let batch = await fetchDue(db, query); batch.length > 0; batch = await fetchDue(db, query))
-      sent += (await markPublished(db, batch)).length
+      sent += (await markPublished(db, batch)).marked.length
     t.equal(sent, EVENTS)
     const late = await seedEvent(pool)
     await pool.query('vacuum steadfast.event')

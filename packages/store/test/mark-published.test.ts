@@ -24,7 +24,7 @@ t.test('status moves forward only, and every acknowledged send counts', async t 
   ]
   for (const [status, contract, after] of cases) {
     const id = await seedEvent(pool, { status, count: 3, replay: true }, contract ? { contract } : {})
-    t.same(await markPublished(db, [{ id, count: 3 }], now), [id], `${status} → ${after}`)
+    t.same(await markPublished(db, [{ id, count: 3 }], now), { marked: [id], locked: [] }, `${status} → ${after}`)
     const awaiting = after === 'PUBLISHED' && contract === undefined
     t.match(await row(id), { status: after, due: false, replay: false, count: 4, published_at: now, last_sent_at: now })
     t.equal((await row(id)).deadline !== null, awaiting, 'a deadline only for what waits')
@@ -32,7 +32,7 @@ t.test('status moves forward only, and every acknowledged send counts', async t 
   const id = await seedEvent(pool, { published_at: new Date(0) })
   await markPublished(db, [{ id, count: 0 }], now)
   t.match(await row(id), { published_at: new Date(0), last_sent_at: now }, 'the first publishing is remembered')
-  t.same(await markPublished(db, []), [])
+  t.same(await markPublished(db, []), { marked: [], locked: [] })
 })
 
 t.test('the deadline grows by its factor with every send, a tenth up or down, and never overflows', async t => {
@@ -76,27 +76,42 @@ t.test('a mark that was overtaken changes nothing', async t => {
     seedEvent(pool)
   ])
   const stale = [marked, undue, idFrom(0), same].map(id => ({ id, count: 0 }))
-  t.same(await markPublished(db, stale), [same])
+  t.same(await markPublished(db, stale), { marked: [same], locked: [] })
   matchWhole(t, (await pool.query('select count, due from steadfast.event where id = $1', [marked])).rows, [
     { count: 1, due: true }
   ])
 })
 
-t.test('of two relays that mark the same send at once one counts', async t => {
+t.test('of two relays that mark the same send at once one counts, and neither waits', async t => {
   const { pool } = await testDatabase(t)
   await migrate(pool)
   const id = await seedEvent(pool)
   const one = await pool.connect()
-  const two = await pool.connect()
   await one.query('begin')
-  await markPublished(storeOn(one), [{ id, count: 0 }])
-  const waiting = markPublished(storeOn(two), [{ id, count: 0 }])
-  await somebodyWaits(pool)
+  t.same(await markPublished(storeOn(one), [{ id, count: 0 }]), { marked: [id], locked: [] })
+  t.same(await markPublished(storeOn(pool), [{ id, count: 0 }]), { marked: [], locked: [id] })
   await one.query('commit')
-  t.same(await waiting, [])
-  t.same((await pool.query('select count from steadfast.event')).rows, [{ count: 1 }])
   one.release()
-  two.release()
+  t.same(await markPublished(storeOn(pool), [{ id, count: 0 }]), { marked: [], locked: [] }, 'it was overtaken')
+  t.same((await pool.query('select count from steadfast.event')).rows, [{ count: 1 }])
+})
+
+t.test('rows that somebody holds are passed over, and the others marked', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const ids = await Promise.all(Array.from({ length: 5 }, () => seedEvent(pool)))
+  const sent = ids.map(id => ({ id, count: 0 }))
+  const [held = '', ...others] = ids
+  const holder = await pool.connect()
+  await holder.query('begin')
+  await holder.query('select from steadfast.event where id = $1 for update', [held])
+  const result = await markPublished(storeOn(pool), sent, now)
+  t.same({ marked: result.marked.toSorted(), locked: result.locked }, { marked: others.toSorted(), locked: [held] })
+  await holder.query('rollback')
+  holder.release()
+  t.same(await markPublished(storeOn(pool), sent, now), { marked: [held], locked: [] })
+  const { rows } = await pool.query('select count, due, status from steadfast.event')
+  t.same(rows, Array(5).fill({ count: 1, due: false, status: 'PUBLISHED' }))
 })
 
 t.test('a confirmation that overtakes the mark stays', async t => {
@@ -106,14 +121,30 @@ t.test('a confirmation that overtakes the mark stays', async t => {
   const answer = await pool.connect()
   await answer.query('begin')
   await answer.query(`update steadfast.event set status = 'CONFIRMED' where id = $1`, [id])
-  const marking = markPublished(storeOn(pool), [{ id, count: 0 }])
-  await somebodyWaits(pool)
+  t.same(await markPublished(storeOn(pool), [{ id, count: 0 }]), { marked: [], locked: [id] })
   await answer.query('commit')
   answer.release()
-  t.same(await marking, [id])
-  matchWhole(t, (await pool.query('select * from steadfast.event')).rows, [
-    { status: 'CONFIRMED', count: 1, due: false, deadline: null }
-  ])
+  t.same(await markPublished(storeOn(pool), [{ id, count: 0 }]), { marked: [id], locked: [] })
+  const { rows } = await pool.query('select status, count, due, deadline from steadfast.event')
+  t.same(rows, [{ status: 'CONFIRMED', count: 1, due: false, deadline: null }])
+})
+
+t.test('the predicate on the updated row keeps what commits between reading and writing', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const id = await seedEvent(pool)
+  // Without the row lock of the first step the update itself meets the other mark.
+  const unlocked = markPublishedSql('steadfast').replace('for update of e skip locked', '')
+  t.not(unlocked, markPublishedSql('steadfast'))
+  const other = await pool.connect()
+  await other.query('begin')
+  await markPublished(storeOn(other), [{ id, count: 0 }])
+  const marking = pool.query(unlocked, [[id], [0], null])
+  await somebodyWaits(pool)
+  await other.query('commit')
+  other.release()
+  t.same((await marking).rows, [])
+  t.same((await pool.query('select count from steadfast.event')).rows, [{ count: 1 }])
 })
 
 t.test('a batch of a large table is marked by the primary key', async t => {

@@ -9,9 +9,9 @@ export interface SweeperOptions {
   sweepIntervalMs?: number
   /** `false`: only `tick()` works. Default true. */
   schedule?: boolean
-  /** Events that one sweep looks at. Default 1000. */
+  /** Events that one sweep sends again, and events that it parks, at most. Default 1000. */
   sweepLimit?: number
-  /** Resends that may wait for the relay at a time, so that they never starve fresh events. Default 100. */
+  /** Resends of one topic that may wait for the relay at a time, so that they never starve fresh events. Default 100. */
   maxResendsOutstanding?: number
   /** How long finished rows stay; `false` removes nothing. See {@link Retention} for the defaults. */
   retention?: Partial<Retention> | false

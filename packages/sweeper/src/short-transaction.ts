@@ -27,7 +27,7 @@ export async function shortTransaction<T>(
     return client.query(bounded)
   }
   try {
-    await query('begin')
+    await query('begin isolation level read committed')
     await query(`select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)`, [
       `${lockTimeoutMs}ms`,
       `${statementTimeoutMs}ms`

@@ -47,11 +47,7 @@ export const packageMutants: readonly Mutant[] = [
     name: 'failed-send-counts',
     invariant: [7, 'count is the number of acknowledged sends'],
     edits: [
-      relay(
-        'drain',
-        'const sent = batch.filter((_, i) => results[i]?.ok)',
-        'const sent = batch.filter((_, i) => results[i])'
-      )
+      relay('drain', 'return batch.filter((_, i) => results[i]?.ok)', 'return batch.filter((_, i) => results[i])')
     ],
     catchBy: byTest('relay/test/failures')
   },
@@ -77,6 +73,18 @@ export const packageMutants: readonly Mutant[] = [
         'lanes = ALL_LANES.filter(lane => lane % living.length === index || true)'
       )
     ],
+    catchBy: byTest('relay/test/lanes')
+  },
+  {
+    name: 'late-mark-read-again',
+    invariant: [7, 'one send per event while all is well, also while its row is locked'],
+    edits: [relay('drain', '[...inFlight, ...late.seqs()]', '[...inFlight]')],
+    catchBy: byTest('relay/test/failures')
+  },
+  {
+    name: 'ill-relay-keeps-lanes',
+    invariant: [6, 'nothing stays unfinished: a relay that cannot send leaves its lanes to others'],
+    edits: [relay('heartbeat', 'canSend() ? join() : standBack()', 'canSend() ? join() : join()')],
     catchBy: byTest('relay/test/lanes')
   },
   {
@@ -312,7 +320,7 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/store/src/sweep-events.ts',
-        find: 'limit (select resends from budget)',
+        find: 'limit budget.resends',
         replace: 'limit 1000000000'
       }
     ],

@@ -16,15 +16,34 @@ export const storeMutants: readonly Mutant[] = [
     name: 'mark-without-guard',
     invariant: [7, 'count is the number of acknowledged sends'],
     edits: [
-      inStore('mark-published', 'where e.id = sent.id and e.due and e.count = sent.count', 'where e.id = sent.id')
+      inStore('mark-published', '     where e.due and e.count = sent.count\n     for update', '     for update'),
+      inStore('mark-published', 'where e.id = free.id and e.due and e.count = free.count', 'where e.id = free.id')
     ],
     catchBy: byEvents
   },
   {
     name: 'mark-guarded-by-due-alone',
     invariant: [7, 'count is the number of acknowledged sends'],
-    edits: [inStore('mark-published', 'e.due and e.count = sent.count', 'e.due')],
+    edits: [
+      inStore('mark-published', '     where e.due and e.count = sent.count\n     for', '     where e.due\n     for'),
+      inStore('mark-published', 'e.id = free.id and e.due and e.count = free.count', 'e.id = free.id and e.due')
+    ],
     catchBy: byEvents
+  },
+  {
+    name: 'mark-waits-for-locked-rows',
+    invariant: [6, 'nothing stays unfinished: a row that somebody holds keeps no other from being marked'],
+    edits: [inStore('mark-published', '     for update of e skip locked\n', '     for update of e\n')],
+    catchBy: { test: 'packages/store/test/mark-published.test.ts' }
+  },
+  {
+    name: 'life-in-the-future',
+    invariant: [6, 'nothing stays unfinished: a sign of life from a wrong clock keeps no lanes'],
+    edits: [
+      inStore('beat-relay', 'where r.seen_at between oldest and newest\n', 'where r.seen_at >= oldest\n'),
+      inStore('beat-relay', 'where seen_at not between oldest and newest and', 'where seen_at < oldest and')
+    ],
+    catchBy: { test: 'packages/store/test/beat-relay.test.ts' }
   },
   {
     name: 'confirm-only-published',
@@ -54,8 +73,11 @@ export const storeMutants: readonly Mutant[] = [
     name: 'sweep-ignores-due',
     invariant: [7, 'machine sends do not exceed max_sends; parked by time-out implies count = max_sends'],
     edits: [
-      inStore('sweep-events', "status = 'PUBLISHED' and not due and deadline", "status = 'PUBLISHED' and deadline"),
-      inStore('sweep-events', "e.status = 'PUBLISHED' and not e.due and", "e.status = 'PUBLISHED' and")
+      inStore(
+        'sweep-events',
+        "e.status = 'PUBLISHED' and not e.due and e.deadline <=",
+        "e.status = 'PUBLISHED' and e.deadline <="
+      )
     ],
     catchBy: byEvents
   },
@@ -63,11 +85,34 @@ export const storeMutants: readonly Mutant[] = [
     name: 'sweep-by-snapshot',
     invariant: [5, 'CONFIRMED is never left (row 20: predicates only in a subselect)'],
     edits: [
-      inStore('sweep-events', '     for update skip locked\n', ''),
+      inStore('sweep-events', '         for update skip locked\n', ''),
       inStore(
         'sweep-events',
-        "where e.id = c.id and e.status = 'PUBLISHED' and not e.due and e.deadline <= clock.now and c.again = (e.count < e.max_sends)",
-        'where e.id = c.id'
+        '     order by e.deadline\n     limit $1\n     for update skip locked\n',
+        '     order by e.deadline\n     limit $1\n'
+      ),
+      inStore(
+        'sweep-events',
+        " and (c.verdict = 'again') = (e.count < e.max_sends)\n",
+        " and true or c.verdict <> 'unsent'\n"
+      )
+    ],
+    catchBy: byEvents
+  },
+  {
+    name: 'one-budget-for-all-topics',
+    invariant: [6, 'nothing stays unfinished: resends of a topic that takes nothing stop no other'],
+    edits: [inStore('sweep-events', 'where e.topic = hop.topic and ', 'where ')],
+    catchBy: { test: 'packages/store/test/sweep-events.test.ts' }
+  },
+  {
+    name: 'unsent-resend-unseen',
+    invariant: [6, 'nothing stays unfinished: what cannot be sent again reaches a person'],
+    edits: [
+      inStore(
+        'sweep-events',
+        "     select id, 'unsent' from unsent\n",
+        "     select id, 'unsent' from unsent where false\n"
       )
     ],
     catchBy: byEvents

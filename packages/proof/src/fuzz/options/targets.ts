@@ -200,7 +200,7 @@ export const TARGETS: readonly Target[] = [
     suitable: ground => ({
       schema: schemas,
       pool: pools(ground),
-      schedule: [false, '* * * * * *', '*/5 * * * *', '* * *', '61 * * * * *', ''],
+      schedule: [false, true, '* * * * * *', ''],
       closeDeadlineMs: [1, 100],
       notify: [
         true,

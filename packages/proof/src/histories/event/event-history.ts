@@ -8,7 +8,7 @@ import { appear, type EventModel, type ModelEvent } from './model.ts'
 import { eventOperations, type Operation, type Statement } from './operations.ts'
 import { compareRows, type EventRow, readRows } from './rows.ts'
 import { planStatement, type Step } from './statements.ts'
-import { clockOf, drafted, newWorld, type World } from './world.ts'
+import { clockOf, drafted, GIVE_UP_AFTER_MS, newWorld, type World } from './world.ts'
 
 interface Run {
   world: World
@@ -69,6 +69,7 @@ function advance(world: World, { to, event }: Extract<Operation, { op: 'advance'
   const time = times[event % Math.max(1, times.length)]
   if (to === 'a little') world.now += 50
   else if (to === 'far') world.now += 20_000
+  else if (to === 'too far') world.now += GIVE_UP_AFTER_MS
   else if (time !== undefined) world.now = Math.max(world.now, to === 'deadline' ? Math.ceil(time) : Math.floor(time))
   trail.push(`time advances to ${to}: ${world.now}`)
 }
@@ -229,7 +230,12 @@ function lockedBy(before: EventModel, after: EventModel, step: Step): string[] {
 async function settle(run: Run, statements: number, outcomes: Outcome[]): Promise<void> {
   const { world, lane } = run
   const { events, audit } = await readRows(lane.connections[0] as Connection)
-  const broken = brokenInvariants(run.rows, events, { statements, known: run.known, acknowledged: world.acknowledged })
+  const broken = brokenInvariants(run.rows, events, {
+    statements,
+    known: run.known,
+    acknowledged: world.acknowledged,
+    now: world.now
+  })
   const judged = outcomes.map(({ model, found }) => ({
     model,
     found: [...found, ...compareRows(model, { events, audit })]

@@ -22,7 +22,12 @@ function leads(from: string, to: string, steps: number): boolean {
 export function brokenInvariants(
   before: readonly EventRow[],
   after: readonly EventRow[],
-  facts: { statements: number; known: ReadonlyMap<string, ModelEvent>; acknowledged: ReadonlyMap<string, number> }
+  facts: {
+    statements: number
+    known: ReadonlyMap<string, ModelEvent>
+    acknowledged: ReadonlyMap<string, number>
+    now: number
+  }
 ): string[] {
   const found: string[] = []
   const now = new Map(after.map(row => [row.id, row]))
@@ -54,7 +59,8 @@ export function brokenInvariants(
       row.status === 'PARKED' &&
       row.park_reason === 'UNCONFIRMED' &&
       event !== undefined &&
-      Number(row.count) < event.maxSends
+      Number(row.count) < event.maxSends &&
+      facts.now < Number(row.give_up_at)
     )
       found.push(`invariant 7: ${row.id} is parked by time-out after ${row.count} of ${event.maxSends} sends`)
     if (row.status === 'CONFIRMED' && (row.confirmed_by === null || row.confirmed_at === null))

@@ -8,6 +8,7 @@ export interface Moving {
   count: number
   deadline: Time
   give_up_at: Time
+  created_at: Time
   published_at: Time
   last_sent_at: Time
   confirmed_at: Time
@@ -24,6 +25,7 @@ export interface ModelEvent {
   /** The database's number of it, taken over from the row. */
   seq: string
   type: string
+  topic: string
   key: string
   lane: number
   bytes: number
@@ -115,6 +117,20 @@ export function mark(event: ModelEvent, read: Fetched, { now }: Clock): boolean 
   return true
 }
 
+/** The marks of a batch. `locked`: rows in another transaction's hands, which are marked later. */
+export function markAll(
+  model: EventModel,
+  sent: readonly Fetched[],
+  locked: readonly string[],
+  clock: Clock
+): { marked: string[]; locked: string[] } {
+  const events = new Map(sent.map(read => [find(model, read.id), read]))
+  const open = [...events].filter(([event, read]) => event?.row.due && event.row.count === read.count)
+  const ids = open.map(([, { id }]) => id).sort()
+  for (const [event, read] of open) if (event && !locked.includes(event.id)) mark(event, read, clock)
+  return { marked: ids.filter(id => !locked.includes(id)), locked: ids.filter(id => locked.includes(id)) }
+}
+
 /** The broker will never take it. */
 export function parkUnsendable(event: ModelEvent, read: Fetched, { real }: Clock): boolean {
   const { row } = event
@@ -196,21 +212,33 @@ export function sweep(
   { limit, budget, locked }: { limit: number; budget: number; locked: readonly string[] },
   { now }: Clock
 ): { resent: string[]; parked: string[] } {
-  const late = model.events
-    .filter(
-      ({ id, row }) =>
-        row.status === 'PUBLISHED' &&
-        !row.due &&
-        row.deadline !== null &&
-        number(row.deadline) <= now &&
-        !locked.includes(id)
-    )
+  const isResend = ({ row }: ModelEvent) => row.due && row.count > 0 && !row.replay
+  const free = model.events.filter(({ id, row }) => row.status === 'PUBLISHED' && !locked.includes(id))
+  const late = free
+    .filter(({ row }) => !row.due && row.deadline !== null && number(row.deadline) <= now)
     .sort((a, b) => number(a.row.deadline) - number(b.row.deadline))
+  const unsent = free
+    .filter(isResend)
+    .filter(({ row }) => number(row.give_up_at) <= now)
+    .filter(({ row }) => number(row.updated_at) + (number(row.give_up_at) - number(row.created_at)) <= now)
+    .sort((a, b) => number(a.row.give_up_at) - number(b.row.give_up_at))
+  const again = [...new Set(late.map(({ topic }) => topic))].flatMap(topic => {
+    const outstanding = model.events
+      .filter(isResend)
+      .filter(e => e.topic === topic && (e.row.status === 'PUBLISHED' || e.row.status === 'PARKED'))
+    return late
+      .filter(e => e.topic === topic && e.row.count < e.maxSends)
+      .slice(0, Math.max(0, budget - outstanding.length))
+      .map((event, place) => ({ event, place }))
+  })
+  const resent = again
+    .sort((a, b) => a.place - b.place || number(a.event.row.deadline) - number(b.event.row.deadline))
     .slice(0, limit)
-  const outstanding = model.events.filter(({ row }) => row.due && row.count > 0 && !row.replay).length
-  const parked = late.filter(e => e.row.count >= e.maxSends)
-  const resent = late.filter(e => e.row.count < e.maxSends).slice(0, Math.max(0, budget - outstanding))
-  for (const { row } of parked) Object.assign(row, { status: 'PARKED', park_reason: 'UNCONFIRMED', updated_at: now })
+    .map(({ event }) => event)
+  const usedUp = late.filter(e => e.row.count >= e.maxSends).slice(0, limit)
+  const parked = [...usedUp, ...unsent.slice(0, limit)]
+  for (const { row } of parked)
+    Object.assign(row, { status: 'PARKED', park_reason: 'UNCONFIRMED', due: false, updated_at: now })
   for (const { row } of resent) Object.assign(row, { due: true, updated_at: now })
   return { resent: resent.map(e => e.id).sort(), parked: parked.map(e => e.id).sort() }
 }

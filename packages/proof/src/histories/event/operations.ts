@@ -49,7 +49,7 @@ export type Operation =
   | { op: 'open'; drafts: Draft[] }
   | { op: 'close'; end: 'commit' | 'rollback' }
   | { op: 'lose'; relay: number; count: number }
-  | { op: 'advance'; to: 'before deadline' | 'deadline' | 'give up' | 'a little' | 'far'; event: number }
+  | { op: 'advance'; to: 'before deadline' | 'deadline' | 'give up' | 'a little' | 'far' | 'too far'; event: number }
   /** `late`: both are about one event, whose deadline has passed, where they can be. */
   | { op: 'overlap'; first: Statement; second: Statement; end: 'commit' | 'rollback'; late: number | null }
 
@@ -149,7 +149,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 7,
     arbitrary: op('advance', {
-      to: one('before deadline', 'deadline', 'deadline', 'give up', 'a little', 'far'),
+      to: one('before deadline', 'deadline', 'deadline', 'give up', 'a little', 'far', 'too far'),
       event
     })
   },

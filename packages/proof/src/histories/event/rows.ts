@@ -10,7 +10,7 @@ export interface Rows {
   audit: string[]
 }
 
-const TIMES = ['deadline', 'give_up_at', 'published_at', 'last_sent_at', 'confirmed_at', 'updated_at']
+const TIMES = ['deadline', 'give_up_at', 'created_at', 'published_at', 'last_sent_at', 'confirmed_at', 'updated_at']
 const PLAIN = ['status', 'due', 'replay', 'count', 'confirmed_by', 'park_reason']
 const columns = [...PLAIN, ...TIMES.map(c => `(extract(epoch from ${c}) * 1000)::float8 as ${c}`)].join(', ')
 

@@ -97,18 +97,17 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
     if (sent.length === 0) return undefined
     return {
       title: `relay ${op.relay} marks ${sent.map(({ id, count }) => `${id} as read with count ${count}`).join(', ')}`,
-      run: async db => (await markPublished(db, sent, new Date(world.now))).sort(),
-      expect: (model, clock) =>
-        sent
-          .filter(read => {
-            const event = expected.find(model, read.id)
-            return event !== undefined && expected.mark(event, read, clock)
-          })
-          .map(({ id }) => id)
-          .sort(),
-      remember(world) {
-        world.relays[op.relay] = (world.relays[op.relay] ?? []).slice(sent.length)
-        for (const { id } of sent) world.acknowledged.set(id, (world.acknowledged.get(id) ?? 0) + 1)
+      skipsLocked: true,
+      async run(db) {
+        const { marked, locked } = await markPublished(db, sent, new Date(world.now))
+        return { marked: marked.sort(), locked: locked.sort() }
+      },
+      expect: (model, clock, locked) => expected.markAll(model, sent, locked, clock),
+      remember(world, answer) {
+        const held = new Set((answer as { locked: string[] }).locked)
+        const rest = (world.relays[op.relay] ?? []).slice(sent.length)
+        world.relays[op.relay] = [...sent.filter(({ id }) => held.has(id)), ...rest]
+        for (const { id } of sent) if (!held.has(id)) world.acknowledged.set(id, (world.acknowledged.get(id) ?? 0) + 1)
       }
     }
   },

@@ -17,13 +17,15 @@ export interface World {
 }
 
 export const KEYS = ['a', 'b', 'c']
+// Of each key; events of two keys share one.
+const TOPICS = ['topic', 'topic', 'other']
 export const CAUSES = [uuidAt(0), uuidAt(0)]
 export const ANSWERS = [uuidAt(0), uuidAt(0)]
 export const ASKER = 'market'
 export const ANSWERER = 'deploy'
 // Virtual time is so far ahead of the database's clock that no row is of doubtful age.
 const AHEAD_MS = 3_600_000
-const GIVE_UP_AFTER_MS = AHEAD_MS + 4000
+export const GIVE_UP_AFTER_MS = AHEAD_MS + 4000
 const CONFIRM_WITHIN_MS = 1000
 
 export function newWorld(): World {
@@ -61,7 +63,7 @@ export function drafted(draft: Draft): { event: NewEvent; expected(order: number
     id: uuidAt(Date.now()),
     source: ASKER,
     type: TYPES[draft.kind],
-    topic: 'topic',
+    topic: TOPICS[draft.key] ?? '',
     key,
     lane: laneOf(key),
     dataVersion: null,
@@ -83,6 +85,7 @@ export function drafted(draft: Draft): { event: NewEvent; expected(order: number
     order,
     seq: '',
     type: event.type,
+    topic: event.topic,
     key,
     lane: event.lane,
     bytes: payload.length,
@@ -99,6 +102,7 @@ export function drafted(draft: Draft): { event: NewEvent; expected(order: number
       count: 0,
       deadline: null,
       give_up_at: awaits ? { from: real.from + GIVE_UP_AFTER_MS, to: real.to + GIVE_UP_AFTER_MS } : null,
+      created_at: { ...real },
       published_at: null,
       last_sent_at: null,
       confirmed_at: null,
