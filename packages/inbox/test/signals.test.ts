@@ -119,6 +119,18 @@ t.test('a refusal in words that PostgreSQL cannot hold stops nothing', async t =
   t.match(await event(), { status: 'PARKED', last_error: 'x refused it: 409 \ufffd ab' })
 })
 
+t.test('a refusal whose words are cut amid a pair of surrogates is told all the same', async t => {
+  const message = `${'x'.repeat(1999)}\u{1f69a}`
+  const { app, pool } = await build(t, app => {
+    app.onEvent(Task, async (_, reply) => reply.code(409).send({ message }))
+  })
+  t.equal((await deliver(app, Task, d, { replyTo: SIGNALS })).outcome, 'refused')
+  t.same(
+    (await events(pool)).map(({ type, payload }) => [type, payload.message]),
+    [['steadfast.refused', `${'x'.repeat(1999)}\ufffd`]]
+  )
+})
+
 t.test('a refusal that comes again, after an operator’s resend, parks again', async t => {
   const { id, event, signal, pool } = await sender(t)
   const refused = { eventId: id, consumer: 'x', status: 409, message: 'no' }
