@@ -4,6 +4,7 @@ import { chaos, chaosOf } from './chaos/part.ts'
 import { crashesOf, crashPoints } from './crash/part.ts'
 import { fuzz } from './fuzz/part.ts'
 import { HISTORY_KINDS, type HistoryName, histories, historiesOf } from './histories/part.ts'
+import { mutantsOfGuarantees } from './mutants/guarantees.ts'
 import type { Mutant } from './mutants/mutant.ts'
 import { mutants, mutantsOf } from './mutants/part.ts'
 import { chooseMutants, MUTANTS } from './mutants/run-mutants.ts'
@@ -28,6 +29,8 @@ export const USAGE = `proof [options]
   --soak MINUTES        the same, for longer
   --mutants all|N       all deliberate defects, or N of them by the seed
   --mutant NAME         one of them: exit code 1 when it is caught, and its invariant is named; 3 when it is not
+  --guarantees          for each guarantee of GUARANTEES.md: the tests it names turn red with its mutants, and are green
+                        without
   --seed N              default: a new one, which is printed
   --json                the last line of the output is the figures as JSON
 
@@ -47,6 +50,7 @@ const OPTIONS = {
   crash: { type: 'string' },
   mutants: { type: 'string' },
   mutant: { type: 'string' },
+  guarantees: { type: 'boolean' },
   seed: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' }
@@ -97,7 +101,7 @@ export function readCommand(args: string[]): Command | undefined {
 
 /** A part alone, with its size by hand. */
 function readPart(values: Values): Part[] | undefined {
-  const { path, histories, crash, chaos, soak, mutants } = values
+  const { path, histories, crash, chaos, soak, mutants, guarantees } = values
   if (histories !== undefined) {
     if (!HISTORY_KINDS.includes(histories as HistoryName)) throw unknown('model', histories, HISTORY_KINDS)
     const count = integer('count', values.count, 500)
@@ -108,6 +112,7 @@ function readPart(values: Values): Part[] | undefined {
     const seconds = integer('soak', soak, 0) * 60 + integer('chaos', chaos, 0)
     return [chaosOf(seconds, integer('rate', values.rate, 25))]
   }
+  if (guarantees) return [mutantsOf(() => mutantsOfGuarantees(), { baseline: true })]
   if (mutants === undefined) return undefined
   const count = mutants === 'all' ? MUTANTS.length : integer('mutants', mutants, 3)
   return [mutantsOf(seed => (mutants === 'all' ? MUTANTS : chooseMutants(count, seed)))]

@@ -83,6 +83,8 @@ t.test('a lower seq that commits later is found', async t => {
   await slow.query('commit')
   slow.release()
   matchWhole(t, await fetchDue(db, { ...query, excludeSeqs: ['2'] }), [{ seq: '1' }])
+  await pool.query(`update steadfast.event set due = false, status = 'PUBLISHED', count = 1 where id = $1`, [quick])
+  matchWhole(t, await fetchDue(db, query), [{ seq: '1' }], 'also when what came after it is sent already')
 })
 
 t.test('a backlog of 200,000 is read from its index, in order, without a sort', async t => {

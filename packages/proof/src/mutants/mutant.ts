@@ -5,8 +5,8 @@ export interface Edit {
   replace: string
 }
 
-/** What turns red when the defect is there. */
-export type CatchBy = { histories: 'event' | 'inbox'; count: number } | { test: string }
+/** What turns red when the defect is there. `titles`: of the tests in the file that alone are run; all without it. */
+export type CatchBy = { histories: 'event' | 'inbox'; count: number } | { test: string; titles?: readonly string[] }
 
 /** A deliberate defect. */
 export interface Mutant {
@@ -14,5 +14,6 @@ export interface Mutant {
   /** The invariant that must catch it: its number in the checker's list, and in words. */
   invariant: [number, string]
   edits: readonly Edit[]
-  catchBy: CatchBy
+  /** Of several, each must turn red; the first one is what a run of the mutants asks. */
+  catchBy: CatchBy | readonly [CatchBy, ...CatchBy[]]
 }

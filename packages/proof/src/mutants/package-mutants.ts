@@ -49,7 +49,7 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       relay('drain', 'return batch.filter((_, i) => results[i]?.ok)', 'return batch.filter((_, i) => results[i])')
     ],
-    catchBy: byTest('relay/test/failures')
+    catchBy: [byTest('relay/test/failures'), byTest('sweeper/test/resend')]
   },
   {
     name: 'failed-key-sent-on',
@@ -115,7 +115,7 @@ export const packageMutants: readonly Mutant[] = [
     name: 'inbox-row-outside-transaction',
     invariant: [2, 'effect and inbox row commit together'],
     edits: [inbox('run-handler', 'const db = storeOn(tx, context.consumer.schema)', 'const db = context.consumer.db')],
-    catchBy: byTest('inbox/test/outcomes')
+    catchBy: [byTest('inbox/test/outcomes'), byTest('inbox/test/zombie')]
   },
   {
     name: 'key-goes-on-while-head-retries',

@@ -19,12 +19,15 @@ export function describeEscape({ mutant, verdict, output }: MutantResult): strin
 const ending = (output: string) => output.trim().split('\n').slice(-TOLD_LINES).join('\n')
 
 /** Deliberate defects, each of which must be noticed. One alone tells what noticed it. */
-export const mutantsOf = (choose: (seed: number, profile: Profile) => readonly Mutant[]): Part => ({
+export const mutantsOf = (
+  choose: (seed: number, profile: Profile) => readonly Mutant[],
+  { baseline }: { baseline?: boolean } = {}
+): Part => ({
   name: 'mutants',
   async run({ seed, profile, postgresUrl, log }) {
     const chosen = choose(seed, profile)
     // What a change must pass runs the tests, and histories of this seed, before: they are known to be green.
-    const results = await runMutants(chosen, { seed, postgresUrl, log, baseline: profile === 'full' })
+    const results = await runMutants(chosen, { seed, postgresUrl, log, baseline: baseline ?? profile === 'full' })
     const escaped = results.filter(({ verdict }) => verdict !== 'caught')
     const [only] = results
     if (results.length === 1 && only?.verdict === 'caught') log(ending(only.output))

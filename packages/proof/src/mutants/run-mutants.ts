@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { copyTree, StaleMutant, type TreeCopy } from './copy-tree.ts'
+import { guaranteeMutants } from './guarantee-mutants.ts'
 import type { CatchBy, Mutant } from './mutant.ts'
 import { packageMutants } from './package-mutants.ts'
 import { storeMutants } from './store-mutants.ts'
 
-export const MUTANTS: readonly Mutant[] = [...storeMutants, ...packageMutants]
+export const MUTANTS: readonly Mutant[] = [...storeMutants, ...packageMutants, ...guaranteeMutants]
 
 /** What became of a mutant. `broken`: what should catch it fails without it too. */
 export type Verdict = 'caught' | 'survived' | 'stale' | 'broken'
@@ -34,7 +35,7 @@ const TIMEOUT_MS = 120_000
 /** The command that must fail with the mutant, from the root of the tree. */
 export function commandOf(catchBy: CatchBy, seed: number): string[] {
   return 'test' in catchBy
-    ? ['packages/dev-services/src/bin/tap.ts', catchBy.test]
+    ? ['packages/dev-services/src/bin/tap.ts', catchBy.test, ...grepOf(catchBy.titles)]
     : [
         'packages/proof/src/proof.ts',
         '--histories',
@@ -45,6 +46,17 @@ export function commandOf(catchBy: CatchBy, seed: number): string[] {
         String(seed),
         '--no-shrink'
       ]
+}
+
+/** For tap. Titles are written as in the source: of those made from a template, whatever the place holds. */
+function grepOf(titles: readonly string[] | undefined): string[] {
+  if (titles === undefined) return []
+  const pattern = (title: string) =>
+    title
+      .split(/\$\{[^}]*\}/)
+      .map(part => part.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
+      .join('.*')
+  return [`--grep=/^(${titles.map(pattern).join('|')})$/`]
 }
 
 /** So many different mutants, by the seed. */
@@ -86,9 +98,11 @@ async function judge(
   { seed, postgresUrl, baseline = true }: MutantsOptions,
   baselines: Map<string, Promise<string | undefined>>
 ): Promise<{ verdict: Verdict; output: string }> {
-  const command = commandOf(mutant.catchBy, seed)
+  const [catchBy] = [mutant.catchBy].flat()
+  if (catchBy === undefined) throw new Error(`nothing catches ${mutant.name}`)
+  const command = commandOf(catchBy, seed)
   const name = command.join(' ')
-  if (baseline && !baselines.has(name)) baselines.set(name, fails(copy.dir, command, postgresUrl))
+  if (baseline && !baselines.has(name)) baselines.set(name, failsOrRunsNothing(copy.dir, command, postgresUrl))
   const before = await baselines.get(name)
   if (before !== undefined) return { verdict: 'broken', output: `fails without the mutant too: ${name}\n${before}` }
   let undo: () => void
@@ -108,8 +122,23 @@ async function judge(
   }
 }
 
+/** As {@link fails}, of a tree without a defect, where something must run: what is skipped or not there passes too. */
+async function failsOrRunsNothing(cwd: string, command: string[], postgresUrl: string): Promise<string | undefined> {
+  const { failed, tail } = await run(cwd, command, postgresUrl)
+  return failed || /^0 passed, 0 failed/m.test(tail) ? tail : undefined
+}
+
 /** Runs a command in a copy. Its last lines when it fails; undefined when it passes. */
-function fails(cwd: string, [script = '', ...args]: string[], postgresUrl: string): Promise<string | undefined> {
+async function fails(cwd: string, command: string[], postgresUrl: string): Promise<string | undefined> {
+  const { failed, tail } = await run(cwd, command, postgresUrl)
+  return failed ? tail : undefined
+}
+
+function run(
+  cwd: string,
+  [script = '', ...args]: string[],
+  postgresUrl: string
+): Promise<{ failed: boolean; tail: string }> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, TEST_PG_URL: postgresUrl, TEST_NO_KAFKA: '1', CI: '' }
     const child = spawn(process.execPath, ['--import', WATCH_PARENT, script, ...args], {
@@ -131,7 +160,7 @@ function fails(cwd: string, [script = '', ...args]: string[], postgresUrl: strin
     child.on('error', reject)
     child.on('close', code => {
       clearTimeout(timer)
-      resolve(code === 0 ? undefined : tail)
+      resolve({ failed: code !== 0, tail })
     })
   })
 }

@@ -10,6 +10,8 @@ const byEvents = { histories: 'event', count: 4000 } as const
 const byInbox = { histories: 'inbox', count: 4000 } as const
 const byVerdicts = { test: 'packages/store/test/park-event.test.ts' } as const
 
+const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
+
 /** Defects of the statements: the histories find them. */
 export const storeMutants: readonly Mutant[] = [
   {
@@ -19,7 +21,7 @@ export const storeMutants: readonly Mutant[] = [
       inStore('mark-published', '     where e.due and e.count = sent.count\n     for update', '     for update'),
       inStore('mark-published', 'where e.id = free.id and e.due and e.count = free.count', 'where e.id = free.id')
     ],
-    catchBy: byEvents
+    catchBy: [byEvents, byTest('sweeper/test/schedule-property')]
   },
   {
     name: 'mark-guarded-by-due-alone',
@@ -49,7 +51,7 @@ export const storeMutants: readonly Mutant[] = [
     name: 'confirm-only-published',
     invariant: [5, 'status is monotone: an answer that overtakes the mark, or comes to a parked event, confirms'],
     edits: [inStore('confirm-event', "e.status in ('NEW', 'PUBLISHED', 'PARKED') and", "e.status = 'PUBLISHED' and")],
-    catchBy: byEvents
+    catchBy: [byEvents, byTest('inbox/test/confirm')]
   },
   {
     name: 'late-refusal-untold',
@@ -134,7 +136,7 @@ export const storeMutants: readonly Mutant[] = [
         'where due and seq > (select coalesce(max(p.seq), 0) from ${s}.event p where not p.due) and lane'
       )
     ],
-    catchBy: byEvents
+    catchBy: [byEvents, byTest('store/test/fetch-due')]
   },
   {
     name: 'refused-send-counts',
@@ -169,7 +171,7 @@ export const storeMutants: readonly Mutant[] = [
         "where e.id = f.id and not e.due\n         and e.status in ('CONFIRMED', 'RESOLVED', 'PUBLISHED')"
       )
     ],
-    catchBy: byEvents
+    catchBy: [byEvents, byTest('store/test/purge-events')]
   },
   {
     name: 'resolve-without-audit',
@@ -199,7 +201,7 @@ export const storeMutants: readonly Mutant[] = [
     name: 'resend-all-caused',
     invariant: [8, 'a duplicate sends the stored reply again, and nothing else'],
     edits: [inStore('replay-answers', 'causation_id = $1 and is_answer and', 'causation_id = $1 and')],
-    catchBy: byEvents
+    catchBy: [byEvents, byTest('inbox/test/duplicate-storm')]
   },
   {
     name: 'inbox-key-without-consumer',
@@ -244,7 +246,7 @@ export const storeMutants: readonly Mutant[] = [
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
       inStore('receive-delivery', 'u.state in ${UNFINISHED}', "u.state in ('RETRY', 'BLOCKED')")
     ],
-    catchBy: byInbox
+    catchBy: [byInbox, byTest('inbox/test/set-aside')]
   },
   {
     name: 'retry-claimed-twice',

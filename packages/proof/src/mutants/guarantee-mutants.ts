@@ -1,0 +1,162 @@
+import type { Mutant } from './mutant.ts'
+
+const inFile = (file: string, find: string, replace: string) => ({ file: `packages/${file}.ts`, find, replace })
+const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
+
+/** Defects that break a guarantee each: a test that GUARANTEES.md names for it finds them. */
+export const guaranteeMutants: readonly Mutant[] = [
+  {
+    name: 'commit-before-other-hooks',
+    invariant: [1, 'every definite error has neither row'],
+    edits: [
+      inFile(
+        'outbox/src/route-transaction',
+        'route.onSend = [...others(route.onSend, endOnSend), endOnSend]',
+        'route.onSend = [endOnSend, ...others(route.onSend, endOnSend)]'
+      )
+    ],
+    catchBy: byTest('outbox/test/on-send-hook')
+  },
+  {
+    name: 'lost-commit-called-a-failure',
+    invariant: [1, 'every definite error has neither row: an outcome that nobody knows is called so'],
+    edits: [
+      inFile(
+        'store/src/end-transaction',
+        'if (client.lost === undefined && sqlStateOf(error) !== undefined) {',
+        'if (client.lost !== undefined || sqlStateOf(error) !== undefined) {'
+      )
+    ],
+    catchBy: byTest('outbox/test/connection-killed')
+  },
+  {
+    name: 'idempotency-key-outside-transaction',
+    invariant: [1, 'an answer belongs to its request: the key is taken and answered with its effect'],
+    edits: [
+      inFile('idempotency-key/src/index', 'const db = storeOn(tx, schema)', 'const db = storeOn(pool as never, schema)')
+    ],
+    catchBy: byTest('idempotency-key/test/concurrent')
+  },
+  {
+    name: 'last-send-left-out',
+    invariant: [7, 'parked by time-out implies count = max_sends'],
+    edits: [
+      inFile(
+        'store/src/sweep-events',
+        'select id, count < max_sends as again',
+        'select id, count + 1 < max_sends as again'
+      ),
+      inFile('store/src/sweep-events', 'c.again = (e.count < e.max_sends)', 'c.again = (e.count + 1 < e.max_sends)')
+    ],
+    catchBy: byTest('sweeper/test/resend')
+  },
+  {
+    name: 'new-group-at-the-end',
+    invariant: [2, 'what is in the log is handled by a group that is new'],
+    edits: [
+      inFile(
+        'transport-postgres/src/sql/claim-leases',
+        'select $1::text, p, 0, $2::uuid',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'select $1::text, p, (select x.next_offset from ${db.schema}.partition x where x.id = p), $2::uuid'
+      )
+    ],
+    catchBy: byTest('inbox/test/restart')
+  },
+  {
+    name: 'retention-unchecked',
+    invariant: [2, 'exactly one effect per consumer: inbox rows stay as long as a duplicate may come'],
+    edits: [inFile('sweeper/src/retention', 'if (inboxMs < topicRetentionMs + replayWindowMs)', 'if (inboxMs < 0)')],
+    catchBy: byTest('sweeper/test/retention')
+  },
+  {
+    name: 'second-answer-unnoticed',
+    invariant: [3, 'a confirmation traces back to the answer that was awaited; another one raises an alarm'],
+    edits: [
+      inFile(
+        'store/src/check-answer',
+        "when e.status = 'CONFIRMED' then 'conflict'",
+        "when e.status = 'CONFIRMED' then 'same'"
+      )
+    ],
+    catchBy: byTest('inbox/test/confirm')
+  },
+  {
+    name: 'poison-forgotten',
+    invariant: [2, 'every delivery ends in an outcome that stays'],
+    edits: [
+      inFile(
+        'inbox/src/accept-delivery',
+        'if (refusal !== undefined) return await refused(refusal)',
+        "if (refusal !== undefined) return { outcome: 'ignored', eventId: row.eventId }"
+      )
+    ],
+    catchBy: byTest('inbox/test/poison')
+  },
+  {
+    name: 'retries-without-end',
+    invariant: [6, 'nothing stays unfinished beyond its attempts: a person hears of it'],
+    edits: [
+      inFile(
+        'inbox/src/retry-due',
+        'const delayMs = retry.delaysMs[attempts - 1]',
+        'const delayMs = retry.delaysMs[attempts - 1] ?? retry.delaysMs.at(-1)'
+      )
+    ],
+    catchBy: byTest('inbox/test/outcomes')
+  },
+  {
+    name: 'closed-door-is-a-verdict',
+    invariant: [6, 'what is wrong with the world refuses no event'],
+    edits: [
+      inFile(
+        'inbox/src/classify',
+        "  if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }\n",
+        ''
+      )
+    ],
+    catchBy: byTest('inbox/test/world')
+  },
+  {
+    name: 'resent-by-everybody',
+    invariant: [14, 'each administrative action has exactly one audit row: of several persons one acts'],
+    edits: [inFile('store/src/resend-event', ' and not e.due returning', ' returning')],
+    catchBy: byTest('store/test/resend-event')
+  },
+  {
+    name: 'comparison-blind-to-refusals',
+    invariant: [9, 'the counts of outbox, inbox and log agree, or the difference is found'],
+    edits: [inFile('reconciliation/src/classify', "return 'refused-there'", "return 'agreeing'")],
+    catchBy: byTest('reconciliation/test/compare')
+  },
+  {
+    name: 'read-only-node-kept',
+    invariant: [6, 'what is stuck goes on by itself: a connection to a read-only node is given up'],
+    edits: [inFile('store/src/sql-state', '/^(?:08|57P|25006)/', '/^(?:08|57P)/')],
+    catchBy: byTest('outbox/test/read-only-node')
+  },
+  {
+    name: 'migration-in-pieces',
+    invariant: [2, 'the tables are those of one version'],
+    edits: [
+      inFile(
+        'store/src/migrate',
+        '      if (migrationChannel.hasSubscribers)',
+        "      await client.query('commit; begin')\n      if (migrationChannel.hasSubscribers)"
+      )
+    ],
+    catchBy: byTest('store/test/migrate')
+  },
+  {
+    name: 'data-in-the-log',
+    invariant: [14, 'the data of events are seen only by whom the authorizer allows'],
+    edits: [
+      inFile(
+        'inbox/src/process-item',
+        'consumer.log.warn({ eventId, type: item.row.type, err: error }',
+        'consumer.log.warn({ eventId, type: item.row.type, data: item.data, err: error }'
+      )
+    ],
+    catchBy: byTest('inbox/test/no-data-in-logs')
+  }
+]
