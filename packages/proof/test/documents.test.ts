@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { CRASH_POINTS } from '../src/crash/points.ts'
 import { root } from '../src/mutants/copy-tree.ts'
+import { problemOf as gapOf, readGuarantees, rowsOf, spansOf, WITHOUT_MUTANT } from '../src/mutants/guarantees.ts'
 import { MUTANTS } from '../src/mutants/run-mutants.ts'
 
 // What the documents say is tested must be there by its name, or they would slowly become wrong.
@@ -34,16 +35,8 @@ function problemOf(span: string): string | null | undefined {
   return exists() ? null : `there is no ${span}`
 }
 
-const spansOf = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, span = '']) => span)
 /** A place for a name, in an explanation. */
 const isExample = (span: string) => span.includes('…')
-/** Titles of tests may contain backticks' contents, but not a bar: it would end the cell. */
-const rowsOf = (text: string) =>
-  text
-    .split('\n')
-    .filter(line => /^\| (?!---)/.test(line))
-    .map(line => line.slice(1, -1).split('|'))
-    .map(cells => cells.map(cell => cell.trim()))
 const isReference = (span: string) => problemOf(span) === null
 
 for (const document of [FAULTS, GUARANTEES, ...PROTOCOLS]) {
@@ -98,6 +91,34 @@ t.test('each guarantee has a fault and a test', async t => {
   for (const [name, fault, tests = ''] of rows) {
     t.ok(fault !== '', `${name}: a fault`)
     t.ok(spansOf(tests).some(isReference), `${name}: a test`)
+  }
+})
+
+t.test('each guarantee has a mutant that a test it names catches, or a reason why there is none', async t => {
+  const guarantees = readGuarantees()
+  for (const guarantee of guarantees) t.equal(gapOf(guarantee), undefined, guarantee.name)
+  const names = guarantees.map(({ name }) => name)
+  t.same(
+    Object.keys(WITHOUT_MUTANT).filter(name => !names.includes(name)),
+    [],
+    'reasons for guarantees that are there'
+  )
+})
+
+t.test('a guarantee that nothing breaks is noticed', async t => {
+  const row = (tests: string) => readGuarantees(`| guarantee | fault | test |\n|---|---|---|\n| G | f | ${tests} |`)[0]
+  const failures =
+    '`packages/relay/test/failures.test.ts › a refused event is parked with the reason, alone; its key goes on`'
+  for (const [tests, problem] of [
+    [failures, /names no mutant/],
+    ['`mutant mark-before-send`', /names no mutant/],
+    [`\`packages/relay/test/order.test.ts › x\`, \`mutant mark-before-send\``, /names no mutant/],
+    [`${failures}, \`mutant mark-before-send\``, undefined],
+    ['`mutant sweep-by-snapshot`, `history inbox`', /names no mutant/],
+    ['`mutant sweep-by-snapshot`, `history event`', undefined]
+  ] as const) {
+    const guarantee = row(tests)
+    t.match(guarantee && gapOf(guarantee), problem, tests)
   }
 })
 

@@ -140,9 +140,9 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [2, 'the tables are those of one version'],
     edits: [
       inFile(
-        'store/src/migrate',
-        '      if (migrationChannel.hasSubscribers)',
-        "      await client.query('commit; begin')\n      if (migrationChannel.hasSubscribers)"
+        'events/src/migrations/bookkeeping',
+        '  set.onStep?.(step)\n',
+        "  await client.query('commit; begin')\n  set.onStep?.(step)\n"
       )
     ],
     catchBy: byTest('store/test/migrate')
