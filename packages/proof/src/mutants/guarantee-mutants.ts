@@ -43,10 +43,23 @@ export const guaranteeMutants: readonly Mutant[] = [
     edits: [
       inFile(
         'store/src/sweep-events',
-        'select id, count < max_sends as again',
-        'select id, count + 1 < max_sends as again'
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'budget.topic and ${LATE} and e.count < e.max_sends',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'budget.topic and ${LATE} and e.count + 1 < e.max_sends'
       ),
-      inFile('store/src/sweep-events', 'c.again = (e.count < e.max_sends)', 'c.again = (e.count + 1 < e.max_sends)')
+      inFile(
+        'store/src/sweep-events',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'where ${LATE} and e.count >= e.max_sends',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'where ${LATE} and e.count + 1 >= e.max_sends'
+      ),
+      inFile(
+        'store/src/sweep-events',
+        "(c.verdict = 'again') = (e.count < e.max_sends)",
+        "(c.verdict = 'again') = (e.count + 1 < e.max_sends)"
+      )
     ],
     catchBy: byTest('sweeper/test/resend')
   },
