@@ -45,6 +45,13 @@ export interface NewEvent {
   /** `null`: that of the event it was caused by, else its own id. */
   correlationId: string | null
   isAnswer: boolean
+  /** The stored answer in whose place this one comes. */
+  supersedes?: string
+  /**
+   * It answers an event that is not at hand. If a replay has run that event again, the replay decides what becomes of an
+   * answer that is stored already.
+   */
+  isLateAnswer?: boolean
 }
 
 /** What the sender may say of one event. */
@@ -119,7 +126,8 @@ export function buildEvent<S extends TSchema>(
     giveUpAfterMs: awaiting('giveUpAfterMs'),
     causationId: options.inReplyTo ?? options.causationId ?? null,
     correlationId: options.correlationId ?? null,
-    isAnswer: options.inReplyTo !== undefined
+    isAnswer: options.inReplyTo !== undefined,
+    ...(options.inReplyTo !== undefined && { isLateAnswer: true })
   }
 }
 

@@ -20,6 +20,8 @@ export interface EventEnvelope {
   /** The event this one answers or was caused by. */
   causationId?: string
   correlationId?: string
+  /** The answer in whose place this one comes: its handler had a bug, and a replay has corrected it. */
+  supersedes?: string
   /** Where the sender wants signals; present exactly when it awaits an answer. */
   replyTo?: string
   /** 1 for the first send. */
@@ -44,6 +46,8 @@ export interface SendableEvent {
   replyTo: string | null
   causationId: string | null
   correlationId: string | null
+  /** The answer in whose place it comes. */
+  supersedes?: string | null
   createdAt: Date
   count: number
   replay: boolean
@@ -69,6 +73,7 @@ export function encodeEvent(event: SendableEvent): Outgoing {
   set('ce_causationid', event.causationId)
   set('ce_correlationid', event.correlationId)
   set('ce_replyto', event.replyTo)
+  set('ce_supersedes', event.supersedes ?? null)
   set('ce_dataversion', event.dataVersion)
   set('ce_attempt', String(event.count + 1))
   if (event.replay) set('ce_replay', 'true')
@@ -119,6 +124,8 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   const present = Object.fromEntries(
     Object.entries(optional).filter(([, v]) => v !== undefined && v !== '' && !v.includes('\u0000'))
   )
+  const supersedes = text('ce_supersedes')
+  if (supersedes !== undefined && isUuid(supersedes)) present.supersedes = supersedes.toLowerCase()
   return {
     id: eventIdOf(source, id),
     source,

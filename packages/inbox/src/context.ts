@@ -43,7 +43,7 @@ export interface DeliveryContext {
   /** The first error that Fastify saw. */
   error?: unknown
   status?: number
-  replay?: Replay
+  replay?: Replay | undefined
   event?: DeliveredEvent
 }
 

@@ -88,8 +88,15 @@ function rowOf(consumer: string, delivery: Delivery, envelope: EventEnvelope, ke
     replyTo: envelope.replyTo ?? null,
     causationId: causationId !== undefined && isUuid(causationId) ? causationId : null,
     correlationId: envelope.correlationId ?? null,
-    envelope
+    envelope,
+    loggedAt: believable(delivery.timestamp)
   }
+}
+
+/** A producer may have set it, and PostgreSQL cannot hold every Date. */
+function believable(time: Date): Date | undefined {
+  const ms = time.getTime()
+  return ms >= 0 && ms < 253_402_300_800_000 ? time : undefined
 }
 
 /**

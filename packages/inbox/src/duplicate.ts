@@ -14,9 +14,15 @@ export async function answerDuplicate(
   tx: Pick<DeliveryTransaction, 'write'>,
   known: StoredDelivery
 ): Promise<void> {
+  // Answers are the service's own; other groups only handle.
+  if (!consumer.isOwn) return
   const { state, eventId, error } = known
   if (state === 'DONE' || state === 'REFUSED') {
-    const { answers } = await replayAnswers(db, eventId, state)
+    const { answers } = await replayAnswers(db, {
+      causationId: eventId,
+      source: consumer.host.outbox.source,
+      of: state
+    })
     if (state === 'REFUSED' && error) await parkAnswered(consumer, db, known, 'ANSWER_REFUSED', error)
     if (answers > 0 || state === 'REFUSED') return
   } else if (state === 'HELD' && error) await parkAnswered(consumer, db, known, 'ANSWER_HELD', error)
@@ -28,10 +34,19 @@ export async function answerDuplicate(
  * Answers a duplicate of a delivery that ends before its handler could see that it is known: what does not fit its
  * contract, or is no event.
  */
-export async function answerKnown(consumer: Consumer, { consumer: name, eventId }: NewDelivery): Promise<void> {
+export async function answerKnown(consumer: Consumer, row: NewDelivery): Promise<void> {
+  const { consumer: name, eventId } = row
   await consumer.host.outbox.transaction(async tx => {
     const db = storeOn(tx, consumer.schema)
     const known = await getDelivery(db, name, eventId)
-    if (known !== undefined) await answerDuplicate(consumer, db, tx, known)
+    if (known !== undefined && !isSameRecord(consumer, known, row)) await answerDuplicate(consumer, db, tx, known)
   })
+}
+
+/**
+ * Whether a known delivery is the very record that was known: read again after a crash, a change of owner or a rewind,
+ * and not sent again by anybody. Without a log, places in it say nothing.
+ */
+export function isSameRecord({ host }: Consumer, known: NewDelivery, row: NewDelivery): boolean {
+  return host.transport.capabilities.rewind && known.topic === row.topic && known.position === row.position
 }

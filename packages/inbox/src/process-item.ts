@@ -136,7 +136,7 @@ async function failReplay(
   pass: Pass
 ): Promise<Conclusion> {
   const { consumer: name, eventId } = row
-  await claimReplay(consumer.db, { consumer: name, eventId, replayId: replay.id })
+  await claimReplay(consumer.db, { replayId: replay.id, consumer: name, eventId, error })
   raise(consumer, REPLAY_FAILED, eventId, `replay ${replay.id}: ${error.message}`)
   pass.good()
   return { outcome: 'skipped', error }

@@ -1,35 +1,68 @@
-import { activeReplays, type Replay } from '@steadfast/store'
+import type { Subscription } from '@steadfast/events'
+import { advanceReplay, currentReplay, type Replay } from '@steadfast/store'
 import type { Consumer } from './consumer.ts'
-import type { Item } from './context.ts'
+
+/** Beyond the second the log is not rewound: what it did not bring twice, it does not hold. */
+const PASSES = 2
+/** A pass lasts at least so long, and three looks of each process: time enough for all of them to hear of it. */
+const SETTLE_MS = 15_000
 
 /** The replays of one group, as this process knows them. */
 export interface Replays {
-  /** Looks for new ones and rewinds this process's part of the log, once for each. */
+  /** Looks for one, rewinds this process's part of the log once for each of its passes, and takes it to its end. */
   look(consumer: Consumer): Promise<void>
-  /** The replay a known delivery belongs to; `reread` when it only comes again because the log was rewound. */
-  match(item: Item): Replay | 'reread' | undefined
+  /** The replay that runs now. */
+  readonly current: Replay | undefined
 }
 
 export function createReplays(): Replays {
-  const seen = new Set<string>()
-  let active: Replay[] = []
+  let current: Replay | undefined
+  let rewound = ''
+
+  async function rewind(consumer: Consumer, subscription: Subscription, replay: Replay): Promise<void> {
+    const pass = `${replay.id} ${replay.pass}`
+    if (rewound === pass) return
+    consumer.log.warn({ replay }, 'the log is rewound for a replay')
+    await subscription.rewind(replay.logFrom ?? 'beginning')
+    rewound = pass
+  }
+
   return {
     async look(consumer) {
-      active = await activeReplays(consumer.db, consumer.name)
-      for (const replay of active) {
-        if (seen.has(replay.id)) continue
-        if (!consumer.host.transport.capabilities.rewind) {
-          consumer.log.error({ replay }, `transport "${consumer.host.transport.name}" cannot rewind: no replay`)
-        } else {
-          consumer.log.warn({ replay }, 'replay begins')
-          await consumer.subscription?.rewind(replay.fromTime)
-        }
-        seen.add(replay.id)
+      const { subscription, db, name } = consumer
+      if (subscription === undefined) return
+      current = await currentReplay(db, name)
+      if (current === undefined) return
+      if (current.pass > 0) await rewind(consumer, subscription, current)
+      if (!(await isRead(consumer, subscription, current))) return
+      const before = current
+      const advanced = await advance(consumer, subscription, current)
+      if (advanced.outcome === 'waits') return
+      current = await currentReplay(db, name)
+      if (advanced.outcome === 'ended') {
+        const level = advanced.missing > 0 ? 'error' : 'warn'
+        consumer.log[level]({ replay: before, missing: advanced.missing }, 'a replay has ended')
       }
+      if (current !== undefined && current.pass > 0) await rewind(consumer, subscription, current)
     },
-    match({ deliveredAt }) {
-      const within = active.filter(({ fromTime }) => deliveredAt >= fromTime)
-      return within.findLast(({ untilTime }) => deliveredAt <= untilTime) ?? (within.length > 0 ? 'reread' : undefined)
+    get current() {
+      return current
     }
   }
+}
+
+const canRewind = ({ host }: Consumer) => host.transport.capabilities.rewind
+
+/** Whether the group has read past the end of a pass. What has not begun, or never can, is not waited for. */
+async function isRead(consumer: Consumer, subscription: Subscription, { pass, passEnd }: Replay): Promise<boolean> {
+  if (pass === 0 || passEnd === null || !canRewind(consumer)) return true
+  return (await subscription.lag(passEnd)) === 0n
+}
+
+async function advance(consumer: Consumer, subscription: Subscription, { id, pass }: Replay) {
+  const settleMs = Math.max(SETTLE_MS, 3 * consumer.options.retryPollMs)
+  if (canRewind(consumer))
+    return await advanceReplay(consumer.db, { id, pass, passes: PASSES, end: await subscription.end(), settleMs })
+  consumer.log.error({ replay: id }, `transport "${consumer.host.transport.name}" cannot rewind: no replay`)
+  return await advanceReplay(consumer.db, { id, pass, passes: 0, end: '', settleMs })
 }

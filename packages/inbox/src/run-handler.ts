@@ -1,4 +1,5 @@
 import {
+  type CausedEvent,
   checkAnswer,
   claimReplay,
   claimRetry,
@@ -7,18 +8,21 @@ import {
   findCaused,
   finishDelivery,
   getDelivery,
+  type Replay,
   receiveDelivery,
   setAside,
-  storeOn
+  storeOn,
+  supersedeAnswer
 } from '@steadfast/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { aboutRow, channels } from './channels.ts'
 import { answeredBy, signalsTo } from './conclude.ts'
+import type { Consumer } from './consumer.ts'
 import type { DeliveryContext } from './context.ts'
-import { answerDuplicate } from './duplicate.ts'
+import { answerDuplicate, isSameRecord } from './duplicate.ts'
 import { AnswerRaced, ConflictingAnswer, LateAnswer, NoRedirect, OrphanAnswer } from './errors.ts'
 import type { DeliveryTransaction } from './host.ts'
-import { receiptSignal } from './signals.ts'
+import { receiptSignal, signalContract } from './signals.ts'
 
 type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
 
@@ -71,49 +75,67 @@ async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): 
   if (await receiveDelivery(db, row, lockTimeoutMs, timeoutMs)) return undefined
   const known = await getDelivery(db, consumer, eventId)
   if (known === undefined) return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
-  const replay = context.consumer.replays.match(context.item)
-  // A rewound log brings the same record again, a resend another one.
-  const isSameRecord = known.topic === row.topic && known.position === row.position
-  if (replay === undefined || (replay === 'reread' && !isSameRecord)) {
+  if (!isSameRecord(context.consumer, known, row)) {
     await answerDuplicate(context.consumer, db, tx, known)
     return 'duplicate'
   }
-  if (replay === 'reread' || known.state !== 'DONE') return 'skipped'
-  if (!(await claimReplay(db, { consumer, eventId, replayId: replay.id }))) return 'skipped'
+  const replay = context.consumer.replays.current
+  if (replay === undefined || known.state !== 'DONE') return 'skipped'
+  if (!(await claimReplay(db, { replayId: replay.id, consumer, eventId }))) return 'skipped'
   context.replay = replay
-  await keepIds(db, tx, eventId)
-  if (replay.resendAnswers) await answerDuplicate(context.consumer, db, tx, known)
+  await keepIds(context.consumer, db, tx, eventId, replay)
+  if (replay.answers === 'stored') await answerDuplicate(context.consumer, db, tx, known)
   return undefined
 }
 
-/** In a replay: the nth event of a type is the nth one that was sent then. It keeps its id and is not written again. */
-async function keepIds(db: Db, tx: DeliveryTransaction, eventId: string): Promise<void> {
-  const sent = await findCaused(db, eventId)
+/**
+ * In a replay: the nth event of a type is the nth one that was sent then. It keeps its id and is not written again,
+ * unless it is an answer and answers are corrected: then it is a new event that supersedes the one of then, if need be
+ * one of another type, for the correction may be that the answer is another one.
+ */
+async function keepIds(
+  { host }: Consumer,
+  db: Db,
+  tx: DeliveryTransaction,
+  eventId: string,
+  { answers }: Replay
+): Promise<void> {
+  const sent = await findCaused(db, { causationId: eventId, source: host.outbox.source })
+  const takeFirst = (matches: (event: CausedEvent) => boolean) => {
+    const at = sent.findIndex(matches)
+    return at === -1 ? undefined : sent.splice(at, 1)[0]
+  }
   tx.intercept(event => {
-    const at = sent.findIndex(({ type }) => type === event.type)
-    const [before] = at === -1 ? [] : sent.splice(at, 1)
+    const before = takeFirst(({ type }) => type === event.type)
+    if (event.isAnswer && answers === 'corrected') {
+      const old = before ?? takeFirst(({ type, isAnswer }) => isAnswer && signalContract(type) === undefined)
+      if (old !== undefined) event.supersedes = old.id
+      return event
+    }
     if (before === undefined) return event
     event.id = before.id
     return undefined
   })
 }
 
-/** An answer confirms the event it names, if that still waits for one. */
+/** An answer confirms the event it names, if that still waits for one, or if it comes in the place of the one that has. */
 async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<void> {
   const { row } = context.item
   const answersType = answeredBy(context.consumer, row)
   const { causationId, eventId: answerId, source } = row
+  const { supersedes } = row.envelope
   if (context.replay || answersType === undefined || causationId === null) return
-  const answer = { causationId, answerId, source, answersType }
+  const answer = { causationId, answerId, source, answersType, supersedes }
   const fit = await checkAnswer(db, answer)
   if (fit === 'conflict') throw new ConflictingAnswer(causationId)
   if (fit === 'late') throw new LateAnswer(causationId)
   if (fit === 'unknown') throw new OrphanAnswer(causationId)
   // Confirmed by this very answer, whose row retention has removed: handled before.
   if (fit === 'same') context.ended = 'duplicate'
-  if (fit !== 'open') return
+  if (fit !== 'open' && fit !== 'supersedes') return
   tx.beforeCommit(async () => {
-    if ((await confirmEvent(db, answer)) === 'unchanged') throw new AnswerRaced(causationId)
+    const took = fit === 'open' ? (await confirmEvent(db, answer)) !== 'unchanged' : await supersedeAnswer(db, answer)
+    if (!took) throw new AnswerRaced(causationId)
   })
 }
 

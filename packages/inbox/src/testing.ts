@@ -20,6 +20,8 @@ export interface DeliverOptions {
   replyTo?: string
   /** 1 for the first send. Default 1. */
   attempt?: number
+  /** The answer in whose place it comes. */
+  supersedes?: string
   headers?: Record<string, string>
   /** The consumer group. Default: the service's own. */
   group?: string
@@ -65,6 +67,7 @@ export function deliveryOf<S extends TSchema, T extends string>(
     causationId: options.causationId ?? null,
     correlationId: options.correlationId ?? options.id ?? event.id,
     replyTo: options.replyTo ?? event.replyTo,
+    supersedes: options.supersedes ?? null,
     createdAt: new Date(),
     count: (options.attempt ?? 1) - 1,
     replay: false

@@ -23,6 +23,7 @@ const Task = defineEvent({
 })
 const TaskDone = defineEvent({ type: 'worker.task.done', topic: results ?? '', key: d => d.id, answers: Task, data })
 
+if (!dieAt) subscribe('steadfast:inbox:delivery-done', () => process.send?.('done'))
 if (dieAt) subscribe(dieAt, () => process.kill(process.pid, 'SIGKILL'))
 
 const app: FastifyInstance = fastify()

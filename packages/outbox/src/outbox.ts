@@ -63,7 +63,9 @@ export function createOutbox(
     contracts,
     sends: type => contracts.has(type),
     prepare,
-    write: (handle, events) => writeEvents(storeOn(handle, schema), events),
+    async write(handle, events) {
+      await writeEvents(storeOn(handle, schema), events)
+    },
     onCommit(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

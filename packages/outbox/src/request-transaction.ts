@@ -73,6 +73,7 @@ export function openRequestTransaction(
       // Not thrown at once: a timer that comes after the answer must not end the process.
       if (tx.state !== 'idle' && tx.state !== 'open') return tx.flush() as Promise<never>
       const prepared = prepare(contract, data, withContext(contract, options, cause, trace))
+      if (cause !== undefined && prepared.causationId === cause.eventId) delete prepared.isLateAnswer
       let event: NewEvent | undefined = prepared
       for (const fn of interceptors) event = event && fn(event)
       return event === undefined ? Promise.resolve(prepared) : write(event)

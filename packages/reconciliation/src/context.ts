@@ -36,6 +36,8 @@ export interface Context {
   read<T>(ask: (db: Db) => Promise<T>): Promise<T>
   /** Runs a deed of several statements in one transaction. */
   write<T>(deed: (db: Db, tx: Transaction) => Promise<T>): Promise<T>
+  /** Messages that the groups of this process's inbox have not done; undefined without an inbox. */
+  lag(): Promise<bigint> | undefined
   /** Says that a person has acted, and wakes a relay in the process. */
   acted(message: ActionMessage): void
 }
@@ -51,7 +53,7 @@ export interface ContextOptions extends Pick<Context, 'source' | 'consumer' | 's
 export function createContext(
   pool: Pool,
   { statementTimeoutMs, ...options }: ContextOptions,
-  wake: () => void
+  { wake, lag }: { wake(): void } & Pick<Context, 'lag'>
 ): Context {
   const { schema } = options
   const transaction = async <T>(work: (db: Db, tx: Transaction) => Promise<T>): Promise<T> => {
@@ -74,6 +76,7 @@ export function createContext(
         return ask(db)
       }),
     write: transaction,
+    lag,
     acted(message) {
       if (actionChannel.hasSubscribers) actionChannel.publish(message)
       wake()

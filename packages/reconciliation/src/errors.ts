@@ -26,7 +26,17 @@ export const DeliveryUnknown = createError(
 export const DeliveryUnfit = createError('SF_RECONCILIATION_DELIVERY_UNFIT', 'Delivery %s cannot be %s: it is %s', 409)
 /** A replay was asked for a consumer that has never received anything. */
 export const ConsumerUnknown = createError('SF_RECONCILIATION_CONSUMER_UNKNOWN', 'No consumer %s here', 404)
-/** There is no such replay. */
+/** None of this id was asked for. */
+export const NoReplay = createError('SF_RECONCILIATION_NO_REPLAY', 'No replay %s', 404)
+/** Answers of a replay for a group that sends none. */
+export const AnswersInvalid = createError(
+  'SF_RECONCILIATION_ANSWERS_INVALID',
+  'Consumer %s answers nothing, only %s does: "answers" must be "none"',
+  400
+)
+/** The inbox is not registered in this process, which therefore cannot tell how far its groups are. */
+export const NoInbox = createError('SF_RECONCILIATION_NO_INBOX', 'No inbox in this process: ask one that has it', 503)
+/** There is no such replay, or it is over. */
 export const ReplayUnknown = createError('SF_RECONCILIATION_REPLAY_UNKNOWN', 'No running replay %s', 404)
 /** `from` does not lie before `until`. */
 export const RangeInvalid = createError('SF_RECONCILIATION_RANGE_INVALID', '"from" must lie before "until"', 400)

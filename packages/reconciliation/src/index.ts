@@ -27,8 +27,14 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
     throw new InvalidOptions(OWNER, 'option "source" is needed where @steadfast/outbox is not registered before')
   const schema = checkIdentifier('schema', options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA)
   const { pool } = fastify.pg
-  const context = createContext(pool, { ...options, source, schema, consumer: options.consumer ?? source }, () =>
-    relay?.wake()
+  const context = createContext(
+    pool,
+    { ...options, source, schema, consumer: options.consumer ?? source },
+    {
+      wake: () => relay?.wake(),
+      // Registered after this plugin, perhaps.
+      lag: () => (fastify as { inbox?: { lag(): Promise<bigint> } }).inbox?.lag()
+    }
   )
   // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
   pool.on('error', ({ message }) => fastify.log.debug({ reason: message }, 'an idle connection was lost'))

@@ -51,6 +51,8 @@ export const EventRow = Type.Object({
   causationId: NullableText,
   correlationId: Type.String(),
   isAnswer: Type.Boolean(),
+  supersedes: NullableText,
+  supersededBy: NullableText,
   createdAt: Instant,
   publishedAt: NullableInstant,
   lastSentAt: NullableInstant,

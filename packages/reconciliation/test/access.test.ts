@@ -43,7 +43,7 @@ t.test('every route is closed without an authorizer, whatever is sent', async t 
   const service = await build(t, { authorize: undefined } as unknown as ReconciliationOptions)
   for (const strip of [false, true]) {
     const answers = await callAll(service, strip)
-    t.equal(answers.length, 27, 'HEAD routes included')
+    t.equal(answers.length, 33, 'HEAD routes included')
     t.same(
       answers.filter(a => a.status !== 403 || a.headers['cache-control'] !== 'no-store'),
       []
@@ -95,6 +95,7 @@ t.test('with a right for each: no route is closed, and each asks for its own rig
     'POST /events/:id/resend': 'resend',
     'POST /events/:id/resolve': 'resolve',
     'GET /inbox': 'read',
+    'GET /inbox/lag': 'read',
     'GET /inbox/:consumer/:id': 'read',
     'POST /inbox/:consumer/:id/reprocess': 'reprocess',
     'POST /inbox/:consumer/:id/release': 'release',
@@ -105,6 +106,8 @@ t.test('with a right for each: no route is closed, and each asks for its own rig
     'GET /compare': 'read',
     'POST /replays': 'replay',
     'GET /replays': 'read',
+    'GET /replays/:id': 'read',
+    'GET /replays/:id/items': 'read',
     'POST /replays/:id/stop': 'replay',
     'GET /audit': 'read'
   })

@@ -56,7 +56,9 @@ export const EXPECTED_SHAPE: SchemaShape = {
       confirmed_by: 'uuid',
       updated_at: 'timestamp with time zone not null default clock_timestamp()',
       park_reason: 'text',
-      last_error: 'text'
+      last_error: 'text',
+      supersedes: 'uuid',
+      superseded_by: 'uuid'
     },
     indexes: {
       event_awaiting:
@@ -126,7 +128,8 @@ export const EXPECTED_SHAPE: SchemaShape = {
       error: 'json',
       replay_id: 'uuid',
       received_at: 'timestamp with time zone not null default clock_timestamp()',
-      updated_at: 'timestamp with time zone not null default clock_timestamp()'
+      updated_at: 'timestamp with time zone not null default clock_timestamp()',
+      logged_at: 'timestamp with time zone'
     },
     indexes: {
       inbox_stopped:
@@ -181,11 +184,38 @@ export const EXPECTED_SHAPE: SchemaShape = {
       resend_answers: 'boolean not null default false',
       requested_by: 'text not null',
       requested_at: 'timestamp with time zone not null default clock_timestamp()',
-      stopped_at: 'timestamp with time zone'
+      stopped_at: 'timestamp with time zone',
+      answers: 'text',
+      total: 'integer not null default 0',
+      missing: 'integer',
+      log_from: 'timestamp with time zone',
+      pass: 'integer not null default 0',
+      pass_at: 'timestamp with time zone',
+      pass_end: 'text',
+      ended_at: 'timestamp with time zone'
     },
     indexes: {},
     constraints: {
+      replay_answers: "CHECK ((answers = ANY (ARRAY['none'::text, 'stored'::text, 'corrected'::text])))",
       replay_pkey: 'PRIMARY KEY (id)'
+    },
+    storage: {}
+  },
+  replay_item: {
+    persistence: 'permanent',
+    columns: {
+      replay_id: 'uuid not null',
+      event_id: 'uuid not null',
+      state: 'text not null',
+      error: 'json',
+      at: 'timestamp with time zone not null default clock_timestamp()'
+    },
+    indexes: {
+      replay_item_event: 'CREATE INDEX replay_item_event ON replay_item USING btree (event_id)'
+    },
+    constraints: {
+      replay_item_pkey: 'PRIMARY KEY (replay_id, event_id)',
+      replay_item_state: "CHECK ((state = ANY (ARRAY['DONE'::text, 'FAILED'::text])))"
     },
     storage: {}
   }

@@ -37,12 +37,13 @@ export async function fetchDue(db: Db, query: DueQuery): Promise<DueEvent[]> {
 /** The statement of {@link fetchDue}, apart for tests that look at its plan. */
 export const fetchDueSql = (s: string) =>
   `select id, seq, source, type, topic, key, "dataVersion", payload, headers, "replyTo", "causationId", "correlationId",
-     "createdAt", count, replay, status, "awaitsFrom"
+     supersedes, "createdAt", count, replay, status, "awaitsFrom"
    from (
      select *, sum(octet_length(payload)) over (order by number rows unbounded preceding) as bytes
      from (
        select seq as number, id::text, seq::text, source, type, topic, key, dataversion as "dataVersion", payload::text, headers::text,
          reply_to as "replyTo", causation_id::text as "causationId", correlation_id as "correlationId",
+         supersedes::text,
          (extract(epoch from created_at) * 1000)::float8 as "createdAt", count, replay, status, awaits_from as "awaitsFrom"
        from ${s}.event
        where due and lane = any($1::smallint[]) and seq <> all($2::bigint[]) and key <> all($3::text[])

@@ -9,10 +9,13 @@ export interface CausedEvent {
   status: string
 }
 
-/** What this service has sent because of an event, answers and others, in the order of sending. */
-export async function findCaused(db: Db, causationId: string): Promise<CausedEvent[]> {
+/** What a service has sent because of an event, answers and others, in the order of sending; without what was superseded. */
+export async function findCaused(
+  db: Db,
+  { causationId, source }: { causationId: string; source: string }
+): Promise<CausedEvent[]> {
   return await db.rows<CausedEvent>(
-    `select id, seq, type, is_answer as "isAnswer", status from ${db.schema}.event where causation_id = $1 order by seq`,
-    [causationId]
+    `select id, seq, type, is_answer as "isAnswer", status from ${db.schema}.event where causation_id = $1 and source = $2 and superseded_by is null order by seq`,
+    [causationId, source]
   )
 }

@@ -1,5 +1,5 @@
 import type { Db } from './db.ts'
-import { DELIVERY_COLUMNS, type StoredDelivery, UNFINISHED } from './get-delivery.ts'
+import { DELIVERY_COLUMNS, type DeliveryColumns, deliveryOf, type StoredDelivery, UNFINISHED } from './get-delivery.ts'
 
 /**
  * The deliveries set aside that may run now: the first unfinished one of each topic and key, if it is blocked no longer or its
@@ -9,7 +9,7 @@ export async function findRunnable(db: Db, consumer: string, limit: number, now?
   const s = db.schema
   const first = `select u.topic, u.key, u.arrival, u.event_id, u.state, u.due_at from ${s}.inbox u
     where u.consumer = $1 and u.state in ${UNFINISHED}`
-  return await db.rows<StoredDelivery>(
+  const rows = await db.rows<DeliveryColumns>(
     `with recursive head as (
        (${first} order by u.topic, u.key, u.arrival limit 1)
        union all
@@ -22,4 +22,5 @@ export async function findRunnable(db: Db, consumer: string, limit: number, now?
      limit $2`,
     [consumer, limit, now]
   )
+  return rows.map(deliveryOf)
 }

@@ -18,6 +18,8 @@ export interface NewDelivery {
   causationId: string | null
   correlationId: string | null
   envelope: EventEnvelope
+  /** When the log took the message, as far as the log can be believed. */
+  loggedAt?: Date | undefined
 }
 
 /** Why a delivery failed: kept in its row, shown to people, sent to the asker when it is a verdict. */
@@ -49,16 +51,40 @@ export interface StoredDelivery extends NewDelivery {
 /** The states of a delivery behind which later ones of its consumer, topic and key wait: a list of SQL. */
 export const UNFINISHED = "('RETRY', 'BLOCKED', 'UNKNOWN', 'HELD')"
 
-/** The columns of {@link StoredDelivery}, of the inbox under the alias `i`. */
+const msOf = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
+
+/** The columns of {@link StoredDelivery}, for {@link deliveryOf}, of the inbox under the alias `i`. */
 export const DELIVERY_COLUMNS = `i.consumer, i.event_id as "eventId", i.arrival, i.state, i.key, i.topic, i.position, i.source, i.type,
-  i.reply_to as "replyTo", i.causation_id as "causationId", i.correlation_id as "correlationId", i.envelope, i.outcome, i.attempts,
-  i.due_at as "dueAt", i.body, i.error, i.replay_id as "replayId", i.received_at as "receivedAt", i.updated_at as "updatedAt"`
+  i.reply_to as "replyTo", i.causation_id as "causationId", i.correlation_id as "correlationId", i.envelope::text, i.outcome, i.attempts,
+  ${msOf('i.due_at')} as "dueAt", i.body, i.error::text, i.replay_id as "replayId", ${msOf('i.received_at')} as "receivedAt",
+  ${msOf('i.updated_at')} as "updatedAt"`
+
+/** A row of {@link DELIVERY_COLUMNS}: times in ms and JSON as text, whatever the host has told its driver of their types. */
+export type DeliveryColumns = Omit<StoredDelivery, 'envelope' | 'error' | 'dueAt' | 'receivedAt' | 'updatedAt'> & {
+  envelope: string
+  error: string | null
+  dueAt: number | null
+  receivedAt: number
+  updatedAt: number
+}
+
+/** Makes the delivery of a row of {@link DELIVERY_COLUMNS}. */
+export function deliveryOf(row: DeliveryColumns): StoredDelivery {
+  return {
+    ...row,
+    envelope: JSON.parse(row.envelope) as EventEnvelope,
+    error: row.error === null ? null : (JSON.parse(row.error) as DeliveryError),
+    dueAt: row.dueAt === null ? null : new Date(row.dueAt),
+    receivedAt: new Date(row.receivedAt),
+    updatedAt: new Date(row.updatedAt)
+  }
+}
 
 /** Reads one row of the inbox. */
 export async function getDelivery(db: Db, consumer: string, eventId: string): Promise<StoredDelivery | undefined> {
-  const rows = await db.rows<StoredDelivery>(
+  const rows = await db.rows<DeliveryColumns>(
     `select ${DELIVERY_COLUMNS} from ${db.schema}.inbox i where i.consumer = $1 and i.event_id = $2`,
     [consumer, eventId]
   )
-  return rows[0]
+  return rows[0] && deliveryOf(rows[0])
 }

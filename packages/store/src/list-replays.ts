@@ -1,16 +1,21 @@
 import type { Db } from './db.ts'
 import type { Page } from './list-events.ts'
-import { replayColumns, type StoredReplay } from './stored-replay.ts'
+import { type CountedReplay, replayColumns } from './stored-replay.ts'
 
-/** Replays, newest first; with how many deliveries each has run so far. */
-export async function listReplays(db: Db, { after, limit }: Page): Promise<(StoredReplay & { done: number })[]> {
+/** Replays, newest first, with what became of their deliveries; with `id`, that one alone. */
+export async function listReplays(db: Db, { id }: { id?: string }, { after, limit }: Page): Promise<CountedReplay[]> {
   return db.rows(
     `with page as (
-       select * from ${db.schema}.replay where ($1::uuid is null or id < $1) order by id desc limit $2
-     ), done as (
-       select i.replay_id, count(*)::int as count from ${db.schema}.inbox i where i.replay_id in (select id from page) group by 1
+       select * from ${db.schema}.replay
+       where ($1::uuid is null or id < $1) and ($3::uuid is null or id = $3) order by id desc limit $2
      )
-     select ${replayColumns('r')}, coalesce(d.count, 0) as done from page r left join done d on d.replay_id = r.id order by r.id desc`,
-    [after ?? null, limit]
+     select ${replayColumns('r')}, n.done, n.failed, coalesce(r.missing, 0) as missing,
+       case when r.ended_at is null then greatest(0, r.total - n.done - n.failed) else 0 end as left
+     from page r cross join lateral (
+       select count(*) filter (where x.state = 'DONE')::integer as done, count(*) filter (where x.state = 'FAILED')::integer as failed
+       from ${db.schema}.replay_item x where x.replay_id = r.id
+     ) n
+     order by r.id desc`,
+    [after ?? null, limit, id ?? null]
   )
 }

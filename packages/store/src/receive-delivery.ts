@@ -1,15 +1,29 @@
 import type { Db } from './db.ts'
 import { type NewDelivery, UNFINISHED } from './get-delivery.ts'
 
-/** The columns that {@link deliveryValues} fills: parameters $1 to $11. */
+/** The columns that {@link deliveryValues} fills: parameters $1 to $12. */
 export const NEW_DELIVERY_COLUMNS =
-  'consumer, event_id, key, topic, position, source, type, reply_to, causation_id, correlation_id, envelope'
+  'consumer, event_id, key, topic, position, source, type, reply_to, causation_id, correlation_id, envelope, logged_at'
 
 /** The values of a delivery in the order of {@link NEW_DELIVERY_COLUMNS}. */
 export function deliveryValues(delivery: NewDelivery): unknown[] {
   const { consumer, eventId, key, topic, position, source, type, replyTo, causationId, correlationId } = delivery
   const envelope = JSON.stringify(delivery.envelope)
-  return [consumer, eventId, key, topic, position, source, type, replyTo, causationId, correlationId, envelope]
+  const loggedAt = delivery.loggedAt ?? null
+  return [
+    consumer,
+    eventId,
+    key,
+    topic,
+    position,
+    source,
+    type,
+    replyTo,
+    causationId,
+    correlationId,
+    envelope,
+    loggedAt
+  ]
 }
 
 // The server's own limit comes after the handler's, so that a handler that idles too long is told so by its own.
@@ -46,8 +60,8 @@ export async function receiveDelivery(
   const s = db.schema
   const rows = await db.rows(
     `insert into ${s}.inbox (${NEW_DELIVERY_COLUMNS}, state)
-     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'DONE'
-     from ${settingsFrom(12)} as setting
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::timestamptz, 'DONE'
+     from ${settingsFrom(13)} as setting
      where setting.lock_timeout is not null and not exists (
        select from ${s}.inbox u where u.consumer = $1 and u.topic = $4 and u.key = $3 and u.state in ${UNFINISHED})
      on conflict (consumer, event_id) do nothing

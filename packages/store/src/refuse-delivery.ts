@@ -14,7 +14,7 @@ export async function refuseDelivery(
 ): Promise<boolean> {
   const rows = await db.rows(
     `insert into ${db.schema}.inbox as i (${NEW_DELIVERY_COLUMNS}, state, body, outcome, error)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'REFUSED', $12, $13, $14)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'REFUSED', $13, $14, $15)
      on conflict (consumer, event_id) do update
      set state = 'REFUSED', outcome = excluded.outcome, error = excluded.error, due_at = null, updated_at = clock_timestamp()
      where i.state in ('RETRY', 'BLOCKED')

@@ -17,8 +17,8 @@ export async function setAside(db: Db, delivery: NewDelivery, aside: SetAside, n
   const retry = aside.state === 'RETRY' ? aside : undefined
   const rows = await db.rows(
     `insert into ${db.schema}.inbox (${NEW_DELIVERY_COLUMNS}, state, body, attempts, due_at, error)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-       coalesce($15::timestamptz, clock_timestamp()) + $16::float8 * interval '1 ms', $17)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+       coalesce($16::timestamptz, clock_timestamp()) + $17::float8 * interval '1 ms', $18)
      on conflict (consumer, event_id) do nothing
      returning arrival`,
     [

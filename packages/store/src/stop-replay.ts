@@ -8,7 +8,7 @@ export async function stopReplay(
   const s = db.schema
   const rows = await db.rows(
     `with stopped as (
-       update ${s}.replay r set stopped_at = clock_timestamp() where r.id = $1::uuid and r.stopped_at is null returning r.id, r.consumer
+       update ${s}.replay r set stopped_at = clock_timestamp() where r.id = $1::uuid and r.stopped_at is null and r.ended_at is null returning r.id, r.consumer
      ), audited as (
        insert into ${s}.audit (actor, action, consumer, note, details)
        select $2::text, 'stop-replay', consumer, $3::text, json_build_object('id', id) from stopped

@@ -33,6 +33,10 @@ export interface EventSummary {
   causationId: string | null
   correlationId: string
   isAnswer: boolean
+  /** The answer in whose place this one came. */
+  supersedes: string | null
+  /** The answer that has come in the place of this one. */
+  supersededBy: string | null
   createdAt: Date
   publishedAt: Date | null
   lastSentAt: Date | null
@@ -53,7 +57,8 @@ export interface StoredEvent extends EventSummary {
 
 const SUMMARY = `id seq lane source type topic key dataversion:dataVersion status due replay count max_sends:maxSends
   awaits_from:awaitsFrom reply_to:replyTo confirm_within_ms:confirmWithinMs resend_backoff:resendBackoff deadline
-  give_up_at:giveUpAt causation_id:causationId correlation_id:correlationId is_answer:isAnswer created_at:createdAt
+  give_up_at:giveUpAt causation_id:causationId correlation_id:correlationId is_answer:isAnswer supersedes
+  superseded_by:supersededBy created_at:createdAt
   published_at:publishedAt last_sent_at:lastSentAt confirmed_at:confirmedAt confirmed_by:confirmedBy
   updated_at:updatedAt park_reason:parkReason last_error:lastError`
 

@@ -132,8 +132,7 @@ export function flush(session: Session): Promise<void> {
 
 /** Writes events, and remembers them as written. */
 export async function insertEvents(session: Session, client: LentClient, events: NewEvent[]): Promise<void> {
-  await writeEvents(storeOn(client, session.options.schema), events)
-  session.written.push(...events)
+  session.written.push(...(await writeEvents(storeOn(client, session.options.schema), events)))
 }
 
 /** Runs a step and, when it fails, remembers the first error and throws what the caller is to be told. */

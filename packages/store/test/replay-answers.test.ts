@@ -18,17 +18,34 @@ t.test('answers go out again under their ids, and nothing else does', async t =>
   const parked = await seedEvent(pool, { status: 'PARKED', due: false }, answered)
   const other = await seedEvent(pool, { status: 'PUBLISHED', due: false, causation_id: cause }, { contract: Told })
   t.same(
-    (await findCaused(db, cause)).map(e => e.id),
+    (await findCaused(db, { causationId: cause, source: 'market' })).map(e => e.id),
     [answer, refusal, onItsWay, parked, other]
   )
   const due = async () =>
     (await pool.query('select id, replay, status, count from steadfast.event where due order by seq')).rows
-  t.same(await replayAnswers(db, cause), { answers: 3 })
+  t.same(await replayAnswers(db, { causationId: cause, source: 'market' }), { answers: 3 })
   t.same(await due(), [
     { id: answer, replay: true, status: 'PUBLISHED', count: 1 },
     { id: onItsWay, replay: false, status: 'NEW', count: 0 }
   ])
-  t.same(await replayAnswers(db, cause, 'REFUSED'), { answers: 1 })
+  t.same(await replayAnswers(db, { causationId: cause, source: 'market', of: 'REFUSED' }), { answers: 1 })
   t.equal((await due()).length, 3)
-  t.same(await replayAnswers(db, idFrom(0)), { answers: 0 })
+  t.same(await replayAnswers(db, { causationId: idFrom(0), source: 'market' }), { answers: 0 })
+})
+
+t.test('answers of another service in the schema, and those that were corrected, stay where they are', async t => {
+  const { db, pool } = await store(t)
+  const cause = idFrom(0)
+  const answered = { contract: Answered, inReplyTo: cause }
+  const sent = { status: 'PUBLISHED', due: false, count: 1 }
+  await seedEvent(pool, { ...sent, source: 'stranger' }, answered)
+  const old = await seedEvent(pool, sent, answered)
+  const corrected = await seedEvent(pool, { ...sent, supersedes: old }, answered)
+  await pool.query('update steadfast.event set superseded_by = $2 where id = $1', [old, corrected])
+  t.same(await replayAnswers(db, { causationId: cause, source: 'market' }), { answers: 1 })
+  t.same((await pool.query('select id from steadfast.event where due')).rows, [{ id: corrected }])
+  t.same(
+    (await findCaused(db, { causationId: cause, source: 'market' })).map(({ id }) => id),
+    [corrected]
+  )
 })

@@ -1,4 +1,4 @@
-import { matchWhole, testDatabase } from '@steadfast/dev-services'
+import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
 import { listAudit } from '../src/list-audit.ts'
@@ -6,7 +6,7 @@ import { listReplays } from '../src/list-replays.ts'
 import { migrate } from '../src/migrate.ts'
 import { startReplay } from '../src/start-replay.ts'
 import { stopReplay } from '../src/stop-replay.ts'
-import { idFrom, seedDelivery } from './seed.ts'
+import { idFrom } from './seed.ts'
 
 t.test('start, list, stop: each audited once', async t => {
   const { pool } = await testDatabase(t)
@@ -18,9 +18,12 @@ t.test('start, list, stop: each audited once', async t => {
     consumer: 'deploy',
     fromTime: from,
     untilTime: Date,
-    resendAnswers: false,
+    answers: 'none',
+    state: 'waiting',
+    total: 0,
     requestedBy: 'ann',
-    stoppedAt: null
+    stoppedAt: null,
+    endedAt: null
   })
   const until = new Date('2026-01-02T00:00:00Z')
   const second = await startReplay(db, {
@@ -28,25 +31,37 @@ t.test('start, list, stop: each audited once', async t => {
     consumer: 'other',
     from,
     until,
-    resendAnswers: true,
+    answers: 'corrected',
     actor: 'bob'
   })
-  t.match(second, { untilTime: until, resendAnswers: true })
-  await seedDelivery(pool, { replay_id: first.id })
-  matchWhole(t, await listReplays(db, { limit: 9 }), [
-    { id: second.id, done: 0 },
-    { id: first.id, done: 1 }
-  ])
-  matchWhole(t, await listReplays(db, { limit: 9, after: second.id }), [{ id: first.id }])
+  t.match(second, { untilTime: until, answers: 'corrected' })
+  t.same(
+    (await listReplays(db, {}, { limit: 9 })).map(({ id }) => id),
+    [second.id, first.id]
+  )
+  t.same(
+    (await listReplays(db, {}, { limit: 9, after: second.id })).map(({ id }) => id),
+    [first.id]
+  )
+  t.same(
+    (await listReplays(db, { id: second.id }, { limit: 9 })).map(({ id }) => id),
+    [second.id]
+  )
   t.same((await Promise.all(['ann', 'bob'].map(actor => stopReplay(db, { id: first.id, actor })))).toSorted(), [
     false,
     true
   ])
   t.equal(await stopReplay(db, { id: idFrom(0), actor: 'ann' }), false)
-  matchWhole(t, await listReplays(db, { limit: 9 }), [{ stoppedAt: null }, { stoppedAt: Date }])
-  matchWhole(t, await listAudit(db, {}, { limit: 9 }), [
-    { action: 'stop-replay', details: { id: first.id } },
-    { action: 'replay', consumer: 'other', details: { resendAnswers: true } },
-    { action: 'replay', actor: 'ann', note: 'bug 7', details: { id: first.id } }
-  ])
+  t.same(
+    (await listReplays(db, {}, { limit: 9 })).map(({ state, stoppedAt }) => [state, stoppedAt !== null]),
+    [
+      ['waiting', false],
+      ['stopped', true]
+    ]
+  )
+  const audit = await listAudit(db, {}, { limit: 9 })
+  t.match(audit[0], { action: 'stop-replay', details: { id: first.id } })
+  t.match(audit[1], { action: 'replay', consumer: 'other', details: { answers: 'corrected', total: 0 } })
+  t.match(audit[2], { action: 'replay', actor: 'ann', note: 'bug 7', details: { id: first.id } })
+  t.equal(audit.length, 3)
 })

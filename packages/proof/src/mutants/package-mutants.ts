@@ -20,6 +20,24 @@ const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
 /** Defects of what drives the statements: a test of the package finds them. */
 export const packageMutants: readonly Mutant[] = [
   {
+    name: 'rewind-forward',
+    invariant: [2, 'a rewind never goes forward'],
+    edits: [
+      {
+        file: 'packages/transport-postgres/src/sql/rewind-offsets.ts',
+        find: ' and found."offset" < g."offset"',
+        replace: ''
+      }
+    ],
+    catchBy: byTest('transport-postgres/test/compliance')
+  },
+  {
+    name: 'any-group-answers',
+    invariant: [8, 'a duplicate at another group sends nothing'],
+    edits: [inbox('duplicate', '  if (!consumer.isOwn) return\n', '')],
+    catchBy: byTest('inbox/test/replay')
+  },
+  {
     name: 'mark-before-send',
     invariant: [2, 'every committed row is sent, or parked'],
     edits: [

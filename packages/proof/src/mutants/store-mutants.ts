@@ -54,6 +54,30 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: [byEvents, byTest('inbox/test/confirm')]
   },
   {
+    name: 'replay-claims-again',
+    invariant: [2, 'exactly one effect per consumer and replay'],
+    edits: [
+      inStore(
+        'claim-replay',
+        'on conflict (replay_id, event_id) do nothing',
+        'on conflict (replay_id, event_id) do update set at = clock_timestamp()'
+      )
+    ],
+    catchBy: [byInbox, byTest('store/test/claim-replay')]
+  },
+  {
+    name: 'failed-rerun-counts-as-done',
+    invariant: [14, 'a rerun that failed is told from one that was done'],
+    edits: [inStore('claim-replay', "case when $4::json is null then 'DONE' else 'FAILED' end", "'DONE'")],
+    catchBy: byTest('store/test/claim-replay')
+  },
+  {
+    name: 'supersede-anything',
+    invariant: [5, 'an answer takes the place of the one that confirms, and of no other'],
+    edits: [inStore('check-answer', 'e.confirmed_by = $5 then', '$5::uuid is not null then')],
+    catchBy: byTest('store/test/supersede-answer')
+  },
+  {
     name: 'late-refusal-untold',
     invariant: [7, 'each parking has its reason: a refusal that comes to a parked event tells it'],
     edits: [inStore('park-event', ` or (status = 'PARKED' and park_reason = 'UNCONFIRMED')`, '')],
@@ -200,7 +224,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: 'resend-all-caused',
     invariant: [8, 'a duplicate sends the stored reply again, and nothing else'],
-    edits: [inStore('replay-answers', 'causation_id = $1 and is_answer and', 'causation_id = $1 and')],
+    edits: [inStore('replay-answers', 'source = $3 and is_answer and superseded_by is null and', 'source = $3 and')],
     catchBy: [byEvents, byTest('inbox/test/duplicate-storm')]
   },
   {

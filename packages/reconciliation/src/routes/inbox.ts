@@ -10,7 +10,7 @@ import {
 } from '@steadfast/store'
 import { Type } from 'typebox'
 import type { Context, Server } from '../context.ts'
-import { DeliveryUnfit, DeliveryUnknown } from '../errors.ts'
+import { DeliveryUnfit, DeliveryUnknown, NoInbox } from '../errors.ts'
 import { inboxFilterOf, pageOf } from '../filters.ts'
 import { actorOf } from '../guard.ts'
 import {
@@ -55,6 +55,22 @@ const Story = Type.Object({
 /** The list and the stories of what arrived here. */
 export function readInbox(server: Server, context: Context): void {
   const config = { reconciliation: 'read' } as const
+
+  server.get(
+    '/inbox/lag',
+    {
+      config,
+      schema: {
+        summary: 'How many messages the groups of this service have not done yet',
+        response: { 200: Type.Object({ lag: Type.Integer() }) }
+      }
+    },
+    async () => {
+      const lag = await context.lag()
+      if (lag === undefined) throw new NoInbox()
+      return { lag: Number(lag) }
+    }
+  )
 
   server.get(
     '/inbox',

@@ -1,24 +1,61 @@
-import { listAudit, listInbox, listReplays, startReplay, stopReplay } from '@steadfast/store'
+import { listAudit, listInbox, listReplayItems, listReplays, startReplay, stopReplay } from '@steadfast/store'
 import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { Context, Server } from '../context.ts'
-import { ConsumerUnknown, RangeInvalid, ReplayUnknown } from '../errors.ts'
+import { AnswersInvalid, ConsumerUnknown, NoReplay, RangeInvalid, ReplayUnknown } from '../errors.ts'
 import { pageOf } from '../filters.ts'
 import { actorOf } from '../guard.ts'
-import { AuditRow, Done, Instant, Limit, Note, NullableInstant, page, Serial, Text, Uuid, When } from '../schemas.ts'
+import {
+  AuditRow,
+  Done,
+  Instant,
+  Limit,
+  Note,
+  NullableInstant,
+  oneOf,
+  page,
+  Serial,
+  Text,
+  Uuid,
+  When
+} from '../schemas.ts'
 
+const ANSWERS = oneOf('none', 'stored', 'corrected')
 const REPLAY = {
   id: Type.String(),
   consumer: Type.String(),
   fromTime: Instant,
   untilTime: Instant,
-  resendAnswers: Type.Boolean(),
+  answers: ANSWERS,
+  state: oneOf('waiting', 'running', 'ended', 'stopped'),
+  total: Type.Integer(),
   requestedBy: Type.String(),
   requestedAt: Instant,
-  stoppedAt: NullableInstant
+  stoppedAt: NullableInstant,
+  endedAt: NullableInstant
 }
+const COUNTED = Type.Object({
+  ...REPLAY,
+  done: Type.Integer(),
+  failed: Type.Integer(),
+  left: Type.Integer(),
+  missing: Type.Integer()
+})
 
-/** Running a stretch of the log through corrected handlers. */
+const ITEM_STATE = oneOf('DONE', 'FAILED', 'LEFT')
+const ITEM = Type.Object({
+  eventId: Type.String(),
+  state: ITEM_STATE,
+  type: Type.String(),
+  key: Type.String(),
+  topic: Type.String(),
+  position: Type.String(),
+  error: Type.Unknown(),
+  receivedAt: Instant,
+  at: NullableInstant
+})
+
+/** Running finished deliveries through corrected handlers. */
 export function replayRoutes(server: Server, context: Context): void {
   const { db } = context
 
@@ -33,7 +70,7 @@ export function replayRoutes(server: Server, context: Context): void {
             consumer: Type.Optional(Text),
             from: When,
             until: Type.Optional(When),
-            resendAnswers: Type.Optional(Type.Boolean()),
+            answers: Type.Optional(ANSWERS),
             note: Note
           },
           { additionalProperties: false }
@@ -42,16 +79,18 @@ export function replayRoutes(server: Server, context: Context): void {
       }
     },
     async (request, reply) => {
-      const { consumer = context.consumer, resendAnswers, note } = request.body
+      const { consumer = context.consumer, answers = 'none', note } = request.body
       const actor = actorOf(request)
       const from = new Date(request.body.from)
       const until = request.body.until === undefined ? undefined : new Date(request.body.until)
       if (from >= (until ?? new Date())) throw new RangeInvalid()
+      // Answers are the service's own; another group of it only handles.
+      if (consumer !== context.consumer && answers !== 'none') throw new AnswersInvalid(consumer, context.consumer)
       // A misspelt consumer would make a replay that nobody ever runs.
       if (consumer !== context.consumer && (await listInbox(db, { consumer }, { limit: 1 })).length === 0)
         throw new ConsumerUnknown(consumer)
       const id = uuidv7()
-      const replay = await startReplay(db, { id, consumer, from, until, resendAnswers, actor, note })
+      const replay = await startReplay(db, { id, consumer, from, until, answers, actor, note })
       context.acted({ action: 'replay', id, actor, consumer })
       return reply.code(201).send(replay)
     }
@@ -67,12 +106,49 @@ export function replayRoutes(server: Server, context: Context): void {
           { after: Type.Optional(Uuid), limit: Type.Optional(Limit) },
           { additionalProperties: false }
         ),
-        response: { 200: page(Type.Object({ ...REPLAY, done: Type.Integer() })) }
+        response: { 200: page(COUNTED) }
       }
     },
     async ({ query: { after, limit = 50 } }) => {
-      const items = await context.read(reading => listReplays(reading, { after, limit }))
+      const items = await context.read(reading => listReplays(reading, {}, { after, limit }))
       return pageOf(items, limit, replay => replay.id)
+    }
+  )
+
+  server.get(
+    '/replays/:id',
+    {
+      config: { reconciliation: 'read' },
+      schema: { summary: 'How a replay stands', params: Type.Object({ id: Uuid }), response: { 200: COUNTED } }
+    },
+    async ({ params: { id } }) => {
+      const [replay] = await context.read(reading => listReplays(reading, { id }, { limit: 1 }))
+      if (replay === undefined) throw new NoReplay(id)
+      return replay
+    }
+  )
+
+  server.get(
+    '/replays/:id/items',
+    {
+      config: { reconciliation: 'read' },
+      schema: {
+        summary: "A replay's deliveries, and what became of each",
+        params: Type.Object({ id: Uuid }),
+        querystring: Type.Object(
+          {
+            state: Type.Optional(ITEM_STATE),
+            after: Type.Optional(Uuid),
+            limit: Type.Optional(Limit)
+          },
+          { additionalProperties: false }
+        ),
+        response: { 200: page(ITEM) }
+      }
+    },
+    async ({ params: { id }, query: { state, after, limit = 50 } }) => {
+      const items = await context.read(reading => listReplayItems(reading, { replayId: id, state }, { after, limit }))
+      return pageOf(items, limit, item => item.eventId)
     }
   )
 

@@ -18,7 +18,7 @@ import type { Clock, EventModel, ModelEvent } from './model.ts'
 import * as expected from './model.ts'
 import { purge } from './model-retention.ts'
 import type { Statement } from './operations.ts'
-import { ANSWERER, ANSWERS, CAUSES, drafted, KEYS, type World } from './world.ts'
+import { ANSWERER, ANSWERS, ASKER, CAUSES, drafted, KEYS, type World } from './world.ts'
 
 /** A statement with its arguments fixed: what it does to the database, and to the model. Both answer the same. */
 export interface Step {
@@ -192,7 +192,7 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
     const cause = CAUSES[op.cause] ?? ''
     return {
       title: `a duplicate of ${cause} (${op.of}) has its answers sent again`,
-      run: async db => (await replayAnswers(db, cause, op.of)).answers,
+      run: async db => (await replayAnswers(db, { causationId: cause, source: ASKER, of: op.of })).answers,
       expect: (model, clock) => expected.replayAnswers(model, cause, op.of, clock)
     }
   },

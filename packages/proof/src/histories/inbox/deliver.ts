@@ -69,7 +69,9 @@ export async function take(
     }
     const { state } = known
     const answers =
-      state === 'DONE' || state === 'REFUSED' ? (await replayAnswers(db, arriving.eventId, state)).answers : undefined
+      state === 'DONE' || state === 'REFUSED'
+        ? (await replayAnswers(db, { causationId: arriving.eventId, source: 'deploy', of: state })).answers
+        : undefined
     await client.query('commit')
     return { taken: `duplicate ${state}`, answers }
   } catch (error) {

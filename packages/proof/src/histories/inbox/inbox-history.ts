@@ -12,6 +12,7 @@ import { inboxOperations, type Operation } from './operations.ts'
 import { retryDelivery } from './retry-delivery.ts'
 import {
   arriving,
+  CONSUMERS,
   clockOf,
   commitEffect,
   connection,
@@ -29,7 +30,8 @@ import {
 
 type Of<N extends Operation['op']> = Extract<Operation, { op: N }>
 
-const REPLAYS = [uuidAt(0), uuidAt(0)]
+/** Two replays of each consumer, of all that ever arrives. */
+const REPLAYS = CONSUMERS.map(consumer => ({ consumer, ids: [uuidAt(0), uuidAt(0)] }))
 // As in the histories of events: how long the second one is given to reach the row of the first.
 const MEET_MS = 3
 
@@ -38,14 +40,31 @@ export const inboxHistory: HistoryKind<Operation> = {
   name: 'inbox',
   operations: inboxOperations,
   openLane: (url, schema) =>
-    openLane(url, { schema, tables: ['inbox', 'event', 'audit', 'effect'], connections: 2, extra: EFFECT_TABLE }),
+    openLane(url, {
+      schema,
+      tables: ['inbox', 'event', 'audit', 'effect', 'replay', 'replay_item'],
+      connections: 2,
+      extra: EFFECT_TABLE
+    }),
   async run(lane, operations, trail) {
     await lane.reset()
     const world = newWorld(lane, trail)
+    await askForReplays(world)
     for (const operation of operations) {
       world.stepFrom = Date.now()
       await (steps[operation.op] as (world: World, operation: Operation) => unknown)(world, operation)
     }
+  }
+}
+
+async function askForReplays(world: World): Promise<void> {
+  const { client, db } = connection(world, 0)
+  for (const { consumer, ids } of REPLAYS) {
+    await client.query(
+      `insert into ${db.schema}.replay (id, consumer, from_time, until_time, requested_by)
+       select id, $1, '-infinity', 'infinity', 'ann' from unnest($2::uuid[]) as id`,
+      [consumer, ids]
+    )
   }
 }
 
@@ -187,7 +206,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
       world.model.deliveries.filter(d => d.consumer === consumerName(consumer)),
       event
     )
-    const replayId = REPLAYS[replay] ?? ''
+    const replayId = REPLAYS[consumer]?.ids[replay] ?? ''
     if (row === undefined || isHeldOpen(world, row)) return
     const { client, db } = connection(world, 0)
     await client.query('begin')
@@ -195,7 +214,8 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     if (claimed) await writeEffect(db, row, replayId)
     await client.query('commit')
     world.trail.push(`replay ${replayId} comes to ${row.eventId}: ${claimed}`)
-    const want = row.row.state === 'DONE' && row.row.replay_id !== replayId
+    const hadIt = world.model.effects.some(e => placeOf(e) === placeOf(row) && e.replay === replayId)
+    const want = row.row.state === 'DONE' && !hadIt
     if (want) {
       Object.assign(row.row, { replay_id: replayId, updated_at: clockOf(world).real })
       world.model.effects.push({ ...row, replay: replayId })
