@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Db, type Swept, sweepEvents } from '@steadfast/store'
+import { type Db, databaseProblem, type Swept, sweepEvents } from '@steadfast/store'
 import type { Pool } from 'pg'
 import { afterSweep, beforeSweep } from './channels.ts'
 import { createPurge } from './create-purge.ts'
@@ -19,6 +19,14 @@ export interface TickOptions {
   purgeAll?: boolean
 }
 
+/** Whether the sweeper can work, and what it did last. */
+export interface SweeperHealth {
+  ready: boolean
+  reason?: string
+  /** The last tick that succeeded: how long ago, in ms, and how many events and rows it was about. Absent before the first. */
+  last?: { agoMs: number; resent: number; parked: number; purged: number }
+}
+
 /** What `fastify.sweeper` is. */
 export interface Sweeper {
   /**
@@ -27,6 +35,8 @@ export interface Sweeper {
    * @throws SF_SWEEPER_CLOSED, and what the database answers
    */
   tick(options?: TickOptions): Promise<SweepTally>
+  /** Not ready when the last tick failed, when one does not end, and while the server closes. */
+  health(): SweeperHealth
 }
 
 export interface SweeperSettings extends Bounds {
@@ -43,16 +53,24 @@ export interface SweeperSettings extends Bounds {
   resent(): void
 }
 
+// Statements have limits of their own; beyond this, a sweep waits for a connection that nobody gives back.
+const STUCK_MS = 60_000
 // A walk over the tables looks at so many batches per tick, so that it never works for long at a time.
 const BATCHES_PER_TICK = 10
 
 export function createSweeper(settings: SweeperSettings): Sweeper & { close(): Promise<void> } {
   const { pool, schema, sweepLimit: limit, maxResendsOutstanding } = settings
   const purge = settings.retention === false ? undefined : createPurge(settings.retention, settings.purgeBatch)
-  const run = <T>(verb: (db: Db) => Promise<T>) => shortTransaction(pool, schema, settings, verb)
+  const run = <T>(verb: (db: Db) => Promise<T>) => {
+    begunAt = performance.now()
+    return shortTransaction(pool, schema, settings, verb)
+  }
   let restUntil = 0
   let closing = false
   let last: Promise<unknown> = Promise.resolve()
+  let begunAt: number | undefined
+  let problem: string | undefined
+  let done: { at: number; resent: number; parked: number; purged: number } | undefined
 
   async function sweep(now: Date | undefined): Promise<Swept> {
     if (beforeSweep.hasSubscribers) beforeSweep.publish({})
@@ -77,8 +95,30 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
 
   async function work(options: TickOptions): Promise<SweepTally> {
     if (closing) throw new SweeperClosed()
-    const swept = await sweep(options.now)
-    return { ...swept, purged: await removeOld(options) }
+    try {
+      const swept = await sweep(options.now)
+      const purged = await removeOld(options)
+      done = { at: performance.now(), resent: swept.resent.length, parked: swept.parked.length, purged }
+      problem = undefined
+      return { ...swept, purged }
+    } catch (error) {
+      problem = databaseProblem(error)
+      throw error
+    } finally {
+      begunAt = undefined
+    }
+  }
+
+  function whyNotReady(): string | undefined {
+    if (closing) return 'the sweeper is closing'
+    if (begunAt !== undefined && performance.now() - begunAt > STUCK_MS) return 'database: a tick does not end'
+    return problem === undefined ? undefined : `database: ${problem}`
+  }
+
+  function lastTick(): Pick<SweeperHealth, 'last'> {
+    if (done === undefined) return {}
+    const { at, ...did } = done
+    return { last: { agoMs: Math.round(performance.now() - at), ...did } }
   }
 
   return {
@@ -86,6 +126,10 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
       const running = last.then(() => work(options))
       last = running.catch(() => {})
       return running
+    },
+    health() {
+      const reason = whyNotReady()
+      return { ready: reason === undefined, ...(reason === undefined ? {} : { reason }), ...lastTick() }
     },
     async close() {
       closing = true

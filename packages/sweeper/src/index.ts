@@ -8,7 +8,7 @@ import { type SweeperOptions, SweeperOptionsSchema } from './options.ts'
 import { checkRetention } from './retention.ts'
 import { startSchedule } from './start-schedule.ts'
 
-export type { Sweeper, SweepTally, TickOptions } from './create-sweeper.ts'
+export type { Sweeper, SweeperHealth, SweepTally, TickOptions } from './create-sweeper.ts'
 export * as errors from './errors.ts'
 export type { SweeperOptions } from './options.ts'
 export type { Retention } from './retention.ts'

@@ -5,7 +5,7 @@ import type { Retention } from './retention.ts'
 
 /** Options of the sweeper. All durations in ms. */
 export interface SweeperOptions {
-  /** Between two sweeps; node-cron counts it in whole seconds. Default 1000. */
+  /** Between two sweeps, up to a tenth less. Default 1000. */
   sweepIntervalMs?: number
   /** `false`: only `tick()` works. Default true. */
   schedule?: boolean

@@ -1,24 +1,19 @@
 import type { FastifyBaseLogger } from 'fastify'
-import cron from 'node-cron'
 import type { SweepTally } from './create-sweeper.ts'
 
-const silent = { info() {}, warn() {}, error() {}, debug() {} }
-// Processes that sweep the same tables share the second, not the millisecond.
-const SPREAD_MS = 300
-
 /**
- * Ticks every `intervalMs`, to the second, by node-cron; one at a time. A failure is logged and the next tick tries
- * again.
+ * Ticks every `intervalMs`, one tick at a time. A failure is logged and the next tick tries again. The timer is a
+ * monotonic one, not a schedule of the calendar: a clock that jumps back would stop that, and one that jumps ahead make
+ * it catch up on every second.
  *
  * @returns stops it
  */
 export function startSchedule(intervalMs: number, tick: () => Promise<SweepTally>, log: FastifyBaseLogger): () => void {
-  const everySeconds = Math.max(1, Math.round(intervalMs / 1000))
-  let second = 0
   let failing = false
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
 
   async function run(): Promise<void> {
-    if (second++ % everySeconds !== 0) return
     try {
       const { resent, parked, purged } = await tick()
       failing = false
@@ -29,14 +24,17 @@ export function startSchedule(intervalMs: number, tick: () => Promise<SweepTally
       if (!failing) log.warn({ err: error }, 'the sweep failed; it tries again')
       failing = true
     }
+    arm()
   }
 
-  const task = cron.schedule('* * * * * *', run, {
-    noOverlap: true,
-    maxRandomDelay: SPREAD_MS,
-    unref: true,
-    suppressMissedWarning: true,
-    logger: silent
-  })
-  return () => void task.destroy()
+  // A tenth down or nothing, so that processes which sweep the same tables drift apart.
+  function arm(): void {
+    if (!stopped) timer = setTimeout(run, intervalMs * (0.9 + Math.random() / 10)).unref()
+  }
+
+  arm()
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+  }
 }

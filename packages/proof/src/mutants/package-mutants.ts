@@ -15,6 +15,11 @@ const migrations = (file: string, find: string, replace: string) => ({
   find,
   replace
 })
+const sweeper = (file: string, find: string, replace: string) => ({
+  file: `packages/sweeper/src/${file}.ts`,
+  find,
+  replace
+})
 const byTest = (file: string) => ({ test: `packages/${file}.test.ts` })
 
 /** Defects of what drives the statements: a test of the package finds them. */
@@ -92,6 +97,25 @@ export const packageMutants: readonly Mutant[] = [
       )
     ],
     catchBy: byTest('relay/test/lanes')
+  },
+  {
+    name: 'sweep-by-the-clock',
+    invariant: [6, "nothing stays unfinished: sweeps come whatever the process's clock says"],
+    edits: [
+      sweeper('start-schedule', '  let failing = false\n', '  let failing = false\n  let at = Date.now()\n'),
+      sweeper(
+        'start-schedule',
+        'intervalMs * (0.9 + Math.random() / 10)',
+        'Math.max(0, (at += intervalMs) - Date.now())'
+      )
+    ],
+    catchBy: byTest('sweeper/test/lifecycle')
+  },
+  {
+    name: 'failing-sweep-untold',
+    invariant: [11, 'what cannot work says so'],
+    edits: [sweeper('create-sweeper', 'problem = databaseProblem(error)', 'problem = undefined')],
+    catchBy: byTest('sweeper/test/lifecycle')
   },
   {
     name: 'late-mark-read-again',
