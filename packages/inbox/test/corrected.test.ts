@@ -46,7 +46,8 @@ t.test(
       { n: 1, due: false, supersedes: null, by: corrected?.id },
       { n: 2, due: true, supersedes: old?.id, by: null }
     ])
-    const [sent] = await fetchDue(storeOn(pool), { lanes: [corrected?.lane], limit: 9, maxBytes: 1e6 })
+    const { events: due } = await fetchDue(storeOn(pool), { lanes: [corrected?.lane], limit: 9, maxBytes: 1e6 })
+    const [sent] = due
     t.ok(sent)
     if (sent)
       t.match(decodeEnvelope(encodeEvent(sent) as never), {

@@ -78,7 +78,9 @@ t.test('each fault and each invariant is answered once, by a test or by a reason
     'R',
     ...Array.from({ length: 15 }, (_, i) => `I${i + 1}`)
   ]
-  t.same(rows.map(([number]) => number).toSorted(), wanted.toSorted())
+  // Kinds that were found later have no number of their own.
+  const numbers = rows.map(([number]) => number).filter((number, i, all) => number !== 'R' || all.indexOf('R') === i)
+  t.same(numbers.toSorted(), wanted.toSorted())
   for (const cells of rows) {
     t.equal(cells.length, cells[0]?.startsWith('I') ? 3 : 4, `${cells[0]}: its cells`)
     t.ok(spansOf(cells.at(-1) ?? '').some(isReference) || /^Cannot apply: ./.test(cells[2] ?? ''), `${cells[0]}`)

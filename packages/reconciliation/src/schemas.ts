@@ -59,6 +59,8 @@ export const EventRow = Type.Object({
   confirmedAt: NullableInstant,
   confirmedBy: NullableText,
   updatedAt: Instant,
+  failingSince: NullableInstant,
+  topicUnavailableSince: NullableInstant,
   parkReason: NullableText,
   lastError: NullableText
 })
@@ -131,6 +133,7 @@ export const EVENT_FILTER = {
   source: Type.Optional(Text),
   awaitsFrom: Type.Optional(Text),
   parkReason: Type.Optional(Text),
+  failing: Type.Optional(Type.Boolean()),
   correlationId: Type.Optional(Text),
   since: Type.Optional(When),
   until: Type.Optional(When),

@@ -78,6 +78,17 @@ t.test('SQL metacharacters are only characters', async t => {
   t.equal((await get('/events')).body.items.length, 2)
 })
 
+t.test('what cannot be sent is listed, with the reason and since when', async t => {
+  const { pool, get } = await build(t)
+  const at = '2030-01-01T00:00:00.000Z'
+  const id = await seedEvent(pool, { last_error: 'no such topic', failing_since: at, topic_unavailable_since: at })
+  await seedEvent(pool, { due: false })
+  const { items } = (await get('/events?failing=true')).body
+  t.equal(items.length, 1)
+  t.match(items[0], { id, lastError: 'no such topic', failingSince: at, topicUnavailableSince: at })
+  t.equal((await get('/events?failing=perhaps')).status, 400)
+})
+
 t.test('the story, with what is strange in it as plain JSON', async t => {
   const { pool, app, post } = await build(t)
   const answer = await seedDelivery(pool, { consumer: 'market', source: 'deploy' })

@@ -11,6 +11,23 @@ export interface BatchSent {
   events: readonly DueEvent[]
   results: readonly PublishResult[]
 }
+/** A topic took nothing of a batch, or takes events again. */
+export interface TopicChanged {
+  topic: string
+  state: 'failing' | 'recovered'
+  /** The broker says that it is missing, or that it may not be written. */
+  unavailable: boolean
+  /** What the transport said, of one that fails. */
+  reason?: string
+}
+/** Events, and signals, that are due no longer, because their topic was unavailable for too long. */
+export interface TopicGivenUp {
+  topic: string
+  /** Ids that wait for a person. */
+  parked: readonly string[]
+  /** Ids of signals. */
+  dropped: readonly string[]
+}
 /** Ids of acknowledged events: about to be marked, or marked; what could not be marked comes again. */
 export interface Marked {
   ids: readonly string[]
@@ -26,3 +43,5 @@ export const batchFetched: Channel<BatchFetched> = named('steadfast:relay:batch-
 export const batchSent: Channel<BatchSent> = named('steadfast:relay:batch-sent')
 export const beforeMark: Channel<Marked> = named('steadfast:relay:before-mark')
 export const afterMark: Channel<Marked> = named('steadfast:relay:after-mark')
+export const topicChanged: Channel<TopicChanged> = named('steadfast:relay:topic-changed')
+export const topicGivenUp: Channel<TopicGivenUp> = named('steadfast:relay:topic-given-up')

@@ -4,6 +4,8 @@ import { backoffMs } from './backoff.ts'
 export interface Circuit {
   /** The reason of the last failure while there was no success since. */
   readonly reason: string | undefined
+  /** Failures since the last success. */
+  readonly failures: number
   /** ms since the first failure after the last success; 0 after a success. */
   failingMs(): number
   /** ms until the next probe; 0 when one may be made now, or none is needed. */
@@ -20,6 +22,9 @@ export function circuit({ baseMs, maxMs }: { baseMs: number; maxMs: number }): C
   return {
     get reason() {
       return reason
+    },
+    get failures() {
+      return failures
     },
     failingMs: () => (since === undefined ? 0 : performance.now() - since),
     waitMs: () => Math.max(0, until - performance.now()),

@@ -1,70 +1,40 @@
-import type { PublishResult, Transport } from '@steadfast/events'
-import { type Db, type DueEvent, fetchDue, type MarkResult, markPublished, parkUnsendable } from '@steadfast/store'
-import type { FastifyBaseLogger } from 'fastify'
-import { afterMark, batchFetched, batchSent, beforeMark } from './channels.ts'
-import type { Circuit } from './circuit.ts'
-import type { FailingKeys } from './failing-keys.ts'
-import type { LateMarks } from './late-marks.ts'
+import { type DueBatch, fetchDue } from '@steadfast/store'
+import { batchFetched, batchSent } from './channels.ts'
+import { type DrainContext, emptyTally, type Tally } from './context.ts'
+import { markSent, sentOf } from './mark-sent.ts'
 import { sendBatch } from './send-batch.ts'
+import { settleFailures } from './settle-failures.ts'
+import { unfit } from './topic-outcomes.ts'
 
-/** What one tick did. `failed` events stay due and uncounted. */
-export interface Tally {
-  sent: number
-  parked: number
-  failed: number
-}
-
-export interface DrainContext {
-  db: Db
-  transport: Transport
-  log: FastifyBaseLogger
-  keys: FailingKeys
-  circuit: Circuit
-  late: LateMarks
-  /** Asked before each read: others may have come, left or died while this relay was busy. */
-  lanes(): Promise<readonly number[]>
-  batchSize: number
-  probeSize: number
-  maxBatchBytes: number
-  sendTimeoutMs: number
-  /** Aborted when the send under way must end. */
-  signal: AbortSignal
-  /** The server closes: no further send begins. */
-  stopping(): boolean
-  /** True once after a wake that came in meanwhile. */
-  takeWake(): boolean
-}
-
-interface Batch {
-  events: DueEvent[]
-  /** There may be more. */
-  full: boolean
-}
+// So many stored answers go out again at once: what is fresh waits for no more of them.
+const REPLAY_BATCH = 100
 
 /**
- * Sends what is due until nothing is. One send is outstanding at any time; while it is, the batch before it is marked
- * and the batch after it is read.
+ * Sends what is due until nothing is, but for topics that take nothing: those are left to probes. One send is
+ * outstanding at any time; while it is, the batch before it is marked and the batch after it is read.
  *
- * What keeps the order of a key: events are read by `seq`, skipping only what is in flight or whose key is backed off;
- * the next batch goes out only after the answer for this one; and when an event fails, the later ones of its key are
- * dropped from the batch that was read meanwhile. They come again with the next read, behind the one that failed.
+ * What keeps the order of a key of a topic: its events are read by `seq`, skipping only what is in flight or backed off,
+ * which are whole keys or whole topics; the next batch goes out only after the answer for this one; and when an event
+ * fails, the later ones of its key are dropped from the batch that was read meanwhile. They come again with the next
+ * read, behind the one that failed.
  */
 export async function drain(context: DrainContext): Promise<Tally> {
-  const tally: Tally = { sent: 0, parked: 0, failed: 0 }
+  const tally = emptyTally()
   const inFlight = new Set<string>()
   let marking: Promise<void> = Promise.resolve()
-  let ahead: Promise<Batch> | undefined
+  let ahead: Promise<DueBatch> | undefined
   try {
-    let failedKeys = new Set<string>()
+    let stopped = unfit()
     await markSent(context, [], inFlight, tally)
     while (!context.stopping() && !context.late.isFull()) {
-      const { events, full } = await (ahead ?? readBatch(context, inFlight))
-      const batch = ahead === undefined ? events : events.filter(({ key }) => !failedKeys.has(key))
+      context.probe()
+      const { events, more } = await (ahead ?? readBatch(context, inFlight))
+      const batch = ahead === undefined ? events : events.filter(event => !stopped.has(event))
       ahead = undefined
-      failedKeys = new Set()
+      stopped = unfit()
       if (batch.length > 0 && !context.stopping()) {
         for (const { seq } of batch) inFlight.add(seq)
-        if (full && context.circuit.reason === undefined) ahead = observed(readBatch(context, inFlight))
+        if (more && context.circuit.reason === undefined) ahead = observed(readBatch(context, inFlight))
         const results = await sendBatch(context.transport, batch, {
           signal: context.signal,
           timeoutMs: context.sendTimeoutMs
@@ -72,10 +42,11 @@ export async function drain(context: DrainContext): Promise<Tally> {
         if (batchSent.hasSubscribers) batchSent.publish({ events: batch, results })
         await marking
         marking = observed(markSent(context, sentOf(batch, results), inFlight, tally))
-        failedKeys = await settleFailures(context, batch, results, inFlight, tally)
+        stopped = await settleFailures(context, batch, results, { probing: false, tally })
+        for (const [i, { seq }] of batch.entries()) if (!results[i]?.ok) inFlight.delete(seq)
         if (context.circuit.reason !== undefined) break
       }
-      if (!full && !context.takeWake()) break
+      if (!more && !context.takeWake()) break
     }
     await marking
     return tally
@@ -86,95 +57,25 @@ export async function drain(context: DrainContext): Promise<Tally> {
 }
 
 async function readBatch(
-  { db, keys, circuit, late, lanes, batchSize, probeSize, maxBatchBytes }: DrainContext,
+  { db, topics, circuit, late, lanes, tried, replays, batchSize, probeSize, maxBatchBytes }: DrainContext,
   inFlight: ReadonlySet<string>
-): Promise<Batch> {
-  const limit = circuit.reason === undefined ? batchSize : probeSize
-  const events = await fetchDue(db, {
+): Promise<DueBatch> {
+  const down = circuit.reason !== undefined
+  const batch = await fetchDue(db, {
     lanes: await lanes(),
     excludeSeqs: [...inFlight, ...late.seqs()],
-    excludeKeys: keys.excluded(),
-    limit,
+    excludeKeys: topics.excludedKeys(),
+    excludeTopics: [...topics.shut(), ...tried],
+    limit: down ? probeSize : batchSize,
+    replays: down ? 0 : Math.min(REPLAY_BATCH, replays.left()),
+    spread: down,
     maxBytes: maxBatchBytes
   })
-  if (batchFetched.hasSubscribers) batchFetched.publish({ events })
-  const bytes = events.length < limit ? events.reduce((sum, { payload }) => sum + payload.length, 0) : 0
-  // A character has at most three bytes in UTF-8 (as UTF-16 counts them), so this errs towards looking again.
-  return { events, full: events.length === limit || bytes * 3 > maxBatchBytes / 2 }
-}
-
-/** Parks what was refused, backs off what failed, and answers the keys of both. */
-async function settleFailures(
-  { db, keys, circuit, log }: DrainContext,
-  batch: readonly DueEvent[],
-  results: readonly PublishResult[],
-  inFlight: Set<string>,
-  tally: Tally
-): Promise<Set<string>> {
-  const stopped = new Set<string>()
-  const refusedKeys = new Set<string>()
-  let sent = 0
-  let firstError: Error | undefined
-  for (const [i, event] of batch.entries()) {
-    const result = results[i]
-    if (result === undefined || result.ok) {
-      sent++
-      continue
-    }
-    stopped.add(event.key)
-    if (result.kind !== 'refused') continue
-    refusedKeys.add(event.key)
-    log.error({ err: result.error, eventId: event.id, topic: event.topic }, 'the broker refused an event: parked')
-    // Before anything else of its key is sent: if this fails, the refused event comes first again.
-    await parkUnsendable(db, { id: event.id, count: event.count, error: result.error.message })
-    tally.parked++
-  }
-  const failing = new Set<string>()
-  for (const [i, event] of batch.entries()) {
-    const result = results[i]
-    if (result === undefined || result.ok) continue
-    inFlight.delete(event.seq)
-    if (result.kind === 'refused') continue
-    tally.failed++
-    firstError ??= result.error
-    if (!refusedKeys.has(event.key)) failing.add(event.key)
-  }
-  for (const { key } of batch) if (!stopped.has(key)) keys.succeeded(key)
-  const allKept = [...failing].map(key => keys.failed(key)).every(kept => kept)
-  if (failing.size > 0 && ((sent === 0 && refusedKeys.size === 0) || !allKept)) {
-    circuit.failed(firstError?.message ?? 'unknown')
-  } else if (circuit.reason !== undefined) {
-    circuit.succeeded()
-    keys.clear()
-  }
-  if (failing.size > 0) log.warn({ err: firstError, keys: failing.size, sent }, 'events were not sent and stay due')
-  return stopped
-}
-
-function sentOf(batch: readonly DueEvent[], results: readonly PublishResult[]): DueEvent[] {
-  return batch.filter((_, i) => results[i]?.ok)
-}
-
-/** Marks what was sent, and with it what could not be marked before. */
-export async function markSent(
-  { db, late }: Pick<DrainContext, 'db' | 'late'>,
-  sent: readonly DueEvent[],
-  inFlight: Set<string>,
-  tally: Tally
-): Promise<void> {
-  const events = [...sent, ...late.ready()]
-  if (events.length === 0) return
-  let result: MarkResult | undefined
-  try {
-    if (beforeMark.hasSubscribers) beforeMark.publish({ ids: events.map(({ id }) => id) })
-    // Once more on another connection: nothing else goes on before it is known.
-    result = await markPublished(db, events).catch(() => markPublished(db, events))
-    tally.sent += sent.length
-    if (afterMark.hasSubscribers) afterMark.publish({ ids: result.marked })
-  } finally {
-    late.settle(events, result)
-    for (const { seq } of sent) inFlight.delete(seq)
-  }
+  replays.spend(batch.events.filter(({ replay }) => replay).length)
+  // While the transport is down each look tries other topics, until all had their turn.
+  if (batch.events.length === 0) tried.clear()
+  if (batchFetched.hasSubscribers) batchFetched.publish({ events: batch.events })
+  return batch
 }
 
 /** Its rejection is met where it is awaited, and is not unhandled before. */

@@ -20,6 +20,11 @@ export interface RelayOptions {
   sendTimeoutMs?: number
   /** The longest wait for an answer of the database, or for a connection of the pool. Default 15,000. */
   queryTimeoutMs?: number
+  /**
+   * An event whose topic has been missing, or forbidden, for this long is parked (`TOPIC_UNAVAILABLE`). An outage of the
+   * broker does not count. Default a day.
+   */
+  topicPatienceMs?: number
   /** How long closing waits for the send under way. Default 5000. */
   closeDeadlineMs?: number
   /**
@@ -45,6 +50,7 @@ export const RelayOptionsSchema = Type.Object({
   deadAfterMs: durationOption(5000),
   sendTimeoutMs: durationOption(30_000),
   queryTimeoutMs: durationOption(15_000),
+  topicPatienceMs: durationOption(86_400_000),
   closeDeadlineMs: durationOption(5000),
   notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
   notifyHeartbeatMs: durationOption(5000),

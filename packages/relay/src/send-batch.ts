@@ -18,7 +18,9 @@ export async function sendBatch(
   const positions: number[] = []
   for (const [i, event] of events.entries()) {
     try {
-      messages.push(encodeEvent(event))
+      const message = encodeEvent(event)
+      // Whoever asked for a signal named its topic, and could have any number of topics made.
+      messages.push(event.type.startsWith('steadfast.') ? { ...message, mustExist: true } : message)
       positions.push(i)
     } catch (error) {
       results[i] = { ok: false, kind: 'refused', error: error as Error }

@@ -10,10 +10,11 @@ import relay, { type RelayOptions } from '../src/index.ts'
 
 /** A transport that remembers what it took. `answer` decides for each batch; by default everything is taken. */
 export function recordingTransport() {
-  const log: { id: string; key: string; attempt: number; replay: boolean }[] = []
+  const log: { id: string; topic: string; key: string; attempt: number; replay: boolean }[] = []
   const accept = (message: Outgoing): PublishResult => {
     log.push({
       id: String(message.headers.ce_id),
+      topic: message.topic,
       key: message.key,
       attempt: Number(message.headers.ce_attempt),
       replay: message.headers.ce_replay !== undefined
@@ -41,6 +42,14 @@ export function recordingTransport() {
   }
   return Object.assign(state, { transport })
 }
+
+/** What a broker says of a topic that is missing or forbidden. */
+export const unavailable = (message = 'UNKNOWN_TOPIC_OR_PARTITION'): PublishResult => ({
+  ok: false,
+  kind: 'unavailable',
+  about: 'topic',
+  error: new Error(message)
+})
 
 export const failed = (kind: 'refused' | 'unavailable' | 'unknown', message: string = kind): PublishResult => ({
   ok: false,

@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { firstDue } from './due-heads.ts'
 import type { DeliveryState } from './get-delivery.ts'
 import type { EventStatus } from './stored-event.ts'
 
@@ -25,8 +26,9 @@ export async function countEvents(db: Db): Promise<EventCounts> {
   ))
     events[row.status] = row.count
   const [work] = await db.rows<{ due: number; oldestDueMs: number | null; overdue: number }>(
-    `select (select count(*) from ${s}.event where due)::int as due,
-       (select (extract(epoch from clock_timestamp() - created_at) * 1000)::float8 from ${s}.event where due order by seq limit 1) as "oldestDueMs",
+    `${firstDue(s)}
+     select (select count(*) from ${s}.event where due)::int as due,
+       (select (extract(epoch from clock_timestamp() - created_at) * 1000)::float8 from first_due) as "oldestDueMs",
        (select count(*) from ${s}.event where status = 'PUBLISHED' and deadline < clock_timestamp() and not due)::int as overdue`
   )
   const parked = await db.rows<{ reason: string; count: number }>(

@@ -1,3 +1,4 @@
+import { AGAIN, FRESH } from './due-heads.ts'
 import type { EventStatus } from './stored-event.ts'
 
 /** Which events; every member narrows. */
@@ -14,6 +15,8 @@ export interface EventFilter {
   /** Events made before. */
   until?: Date
   ids?: readonly string[]
+  /** `true`: what is due and could not be sent, and what waits behind it because its topic is missing or may not be written. */
+  failing?: boolean
   /** A piece of id, key, type, causation or correlation id, reason or error, in any case. Payloads are not searched. */
   search?: string
 }
@@ -22,8 +25,22 @@ export interface EventFilter {
 export const floorUuid = (parameter: string): string =>
   `(lpad(to_hex(greatest(0, (extract(epoch from ${parameter}::timestamptz) * 1000)::bigint)), 12, '0') || repeat('0', 20))::uuid`
 
-/** The predicate over the event table `e`, with parameters $1 to $11, and their values. */
-export function eventFilter(filter: EventFilter): { where: string; values: unknown[] } {
+// By the index of what fails and those of what is due, instead of a walk through everything.
+const failingIds = (s: string): string =>
+  `select e.id from ${s}.event e where e.failing_since is not null and e.due
+   union all
+   select w.id from (
+     select distinct e.topic from ${s}.event e where e.failing_since is not null and e.topic_unavailable_since is not null
+   ) t cross join lateral (
+     select e.id from ${s}.event e where ${FRESH} and e.topic = t.topic
+     union all
+     select e.id from ${s}.event e where ${AGAIN} and e.topic = t.topic
+   ) w`
+
+/** The predicate over the event table `e`, of schema `s`, with parameters $1 to $11, and their values. */
+export function eventFilter(s: string, filter: EventFilter): { where: string; values: unknown[] } {
+  const { status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search, ids, failing } =
+    filter
   const where = `($1::text[] is null or e.status = any($1))
     and ($2::text is null or e.type = $2)
     and ($3::text is null or e.key = $3)
@@ -35,8 +52,8 @@ export function eventFilter(filter: EventFilter): { where: string; values: unkno
     and ($9::timestamptz is null or e.id < ${floorUuid('$9')})
     and ($10::text is null or strpos(lower(concat_ws(E'\\n', e.id, e.key, e.type, e.causation_id, e.correlation_id, e.park_reason,
       e.last_error)), lower($10)) > 0)
-    and ($11::uuid[] is null or e.id = any($11))`
-  const { status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search, ids } = filter
+    and ($11::uuid[] is null or e.id = any($11))
+    ${failing === undefined ? '' : `and e.id ${failing ? '' : 'not'} in (${failingIds(s)})`}`
   const values = [status, type, key, source, awaitsFrom, parkReason, correlationId, since, until, search, ids]
   return { where, values: values.map(value => value ?? null) }
 }

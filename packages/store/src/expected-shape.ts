@@ -58,16 +58,21 @@ export const EXPECTED_SHAPE: SchemaShape = {
       park_reason: 'text',
       last_error: 'text',
       supersedes: 'uuid',
-      superseded_by: 'uuid'
+      superseded_by: 'uuid',
+      failing_since: 'timestamp with time zone',
+      topic_unavailable_since: 'timestamp with time zone'
     },
     indexes: {
       event_awaiting:
         "CREATE INDEX event_awaiting ON event USING btree (deadline) WHERE ((status = 'PUBLISHED'::text) AND (deadline IS NOT NULL))",
       event_caused: 'CREATE INDEX event_caused ON event USING btree (causation_id) WHERE (causation_id IS NOT NULL)',
-      event_due: 'CREATE INDEX event_due ON event USING btree (seq) WHERE due',
+      event_due: 'CREATE INDEX event_due ON event USING btree (topic, seq) WHERE (due AND (NOT replay))',
+      event_failing:
+        'CREATE INDEX event_failing ON event USING btree (topic, failing_since) WHERE (failing_since IS NOT NULL)',
       event_late:
         "CREATE INDEX event_late ON event USING btree (topic, deadline) WHERE ((status = 'PUBLISHED'::text) AND (NOT due) AND (deadline IS NOT NULL) AND (count < max_sends))",
       event_parked: "CREATE INDEX event_parked ON event USING btree (id) WHERE (status = 'PARKED'::text)",
+      event_replaying: 'CREATE INDEX event_replaying ON event USING btree (topic, seq) WHERE (due AND replay)',
       event_resending:
         "CREATE INDEX event_resending ON event USING btree (topic, give_up_at) WHERE (due AND (count > 0) AND (NOT replay) AND (status = ANY (ARRAY['PUBLISHED'::text, 'PARKED'::text])))",
       event_used_up:

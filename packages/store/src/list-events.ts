@@ -18,7 +18,7 @@ export async function listEvents(
   filter: EventFilter,
   { after, limit, order = 'newest' }: Page & { order?: 'newest' | 'oldest' }
 ): Promise<EventSummary[]> {
-  const { where, values } = eventFilter(filter)
+  const { where, values } = eventFilter(db.schema, filter)
   const [beyond, direction] = order === 'newest' ? ['<', 'desc'] : ['>', 'asc']
   return db.rows(
     `select ${summaryColumns('e')} from ${db.schema}.event e

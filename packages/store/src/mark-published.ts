@@ -48,6 +48,8 @@ export const markPublishedSql = (s: string) =>
        due = false,
        replay = false,
        count = e.count + 1,
+       failing_since = null,
+       topic_unavailable_since = null,
        status = case when e.status = 'NEW' then 'PUBLISHED' when e.status = 'PARKED' and e.awaits_from is null then 'RESOLVED' else e.status end,
        published_at = coalesce(e.published_at, clock.now),
        last_sent_at = clock.now,

@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { firstDue, someDue } from './due-heads.ts'
 
 /** How the outbox stands. Counts stop at 10,001, so that reading them stays cheap when it matters most. */
 export interface OutboxStats {
@@ -20,10 +21,10 @@ const CAP = 10_001
 export async function outboxStats(db: Db, now?: Date): Promise<OutboxStats> {
   const s = db.schema
   const [row] = await db.rows<OutboxStats>(
-    `select
-       (select count(*)::integer from (select from ${s}.event where due limit ${CAP}) d) as due,
-       coalesce((select greatest(0, extract(epoch from coalesce($1::timestamptz, clock_timestamp()) - updated_at) * 1000)::float8
-         from ${s}.event where due order by seq limit 1), 0) as "oldestDueMs",
+    `${firstDue(s)}
+     select
+       (select count(*)::integer from ${someDue(s, CAP)} d) as due,
+       coalesce((select greatest(0, extract(epoch from coalesce($1::timestamptz, clock_timestamp()) - updated_at) * 1000)::float8 from first_due), 0) as "oldestDueMs",
        (select count(*)::integer from (select from ${s}.event where status = 'PARKED' limit ${CAP}) p) as parked,
        (select count(*)::integer from (select from ${s}.event where status = 'PUBLISHED' and deadline is not null limit ${CAP}) a) as awaiting,
        pg_stat_get_dead_tuples('${s}.event'::regclass)::float8 as "deadTuples"`,

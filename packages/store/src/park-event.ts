@@ -14,8 +14,8 @@ export interface Parking {
 
 /**
  * Parks an event by a verdict on it, or because its answer could not be handled. `due` stays as it is: a pending first
- * mark must still count. One that was parked because nobody had answered stays parked, and from now on says why: whoever
- * sent it again and again would not find out.
+ * mark must still count. One that was parked because nobody had answered, or because its topic could not be written, stays
+ * parked, and from now on says why: whoever sent it again and again would not find out.
  *
  * @returns false when something else is known of it already, or the verdict is not from whom it awaits one
  */
@@ -24,7 +24,7 @@ export async function parkEvent(db: Db, parking: Parking): Promise<boolean> {
     `update ${db.schema}.event
      set status = 'PARKED', park_reason = $3, last_error = $4, confirmed_by = coalesce($5, confirmed_by), updated_at = clock_timestamp()
      where id = $1 and awaits_from = coalesce($2, awaits_from)
-       and (status in ('NEW', 'PUBLISHED') or (status = 'PARKED' and park_reason = 'UNCONFIRMED'))
+       and (status in ('NEW', 'PUBLISHED') or (status = 'PARKED' and park_reason in ('UNCONFIRMED', 'TOPIC_UNAVAILABLE')))
      returning id`,
     [parking.id, parking.from, parking.reason, parking.error, parking.confirmedBy]
   )

@@ -17,6 +17,8 @@ export async function parkUnsendable(
        status = case when status in ('NEW', 'PUBLISHED') then 'PARKED' else status end,
        park_reason = case when status in ('NEW', 'PUBLISHED') then 'REFUSED_BY_BROKER' else park_reason end,
        last_error = $3,
+       failing_since = null,
+       topic_unavailable_since = null,
        updated_at = clock_timestamp()
      where id = $1 and due and count = $2
      returning id`,

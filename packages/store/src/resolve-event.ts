@@ -8,7 +8,8 @@ export async function resolveEvent(
   const s = db.schema
   const rows = await db.rows(
     `with resolved as (
-       update ${s}.event e set status = 'RESOLVED', due = false, replay = false, updated_at = clock_timestamp()
+       update ${s}.event e set status = 'RESOLVED', due = false, replay = false, failing_since = null,
+         topic_unavailable_since = null, updated_at = clock_timestamp()
        where e.id = $1::uuid and e.status = 'PARKED' returning e.id, e.park_reason, e.count
      ), audited as (
        insert into ${s}.audit (actor, action, event_id, note, details)

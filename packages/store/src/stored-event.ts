@@ -44,6 +44,10 @@ export interface EventSummary {
   /** The answer that confirmed it. */
   confirmedBy: string | null
   updatedAt: Date
+  /** Since when it could not be sent; `null`: it waits behind others, or nothing is wrong. */
+  failingSince: Date | null
+  /** Since when the broker has been answering that its topic is missing, or may not be written. */
+  topicUnavailableSince: Date | null
   parkReason: string | null
   lastError: string | null
 }
@@ -60,7 +64,8 @@ const SUMMARY = `id seq lane source type topic key dataversion:dataVersion statu
   give_up_at:giveUpAt causation_id:causationId correlation_id:correlationId is_answer:isAnswer supersedes
   superseded_by:supersededBy created_at:createdAt
   published_at:publishedAt last_sent_at:lastSentAt confirmed_at:confirmedAt confirmed_by:confirmedBy
-  updated_at:updatedAt park_reason:parkReason last_error:lastError`
+  updated_at:updatedAt failing_since:failingSince
+  topic_unavailable_since:topicUnavailableSince park_reason:parkReason last_error:lastError`
 
 /** The select list of an {@link EventSummary}; `e` is the alias of the table. */
 export const summaryColumns = (e: string): string => selectList(e, SUMMARY)

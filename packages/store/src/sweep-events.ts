@@ -114,6 +114,8 @@ export const sweepEventsSql = (s: string) =>
        else format('sent %s times, and not confirmed by %s; due again since %s, and could not be sent%s', e.count, e.awaits_from,
          to_char(e.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ': ' || e.last_error)
      end,
+     failing_since = null,
+     topic_unavailable_since = null,
      updated_at = clock.now
    from chosen c, clock
    where e.id = c.id and case c.verdict

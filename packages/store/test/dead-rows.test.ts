@@ -1,4 +1,4 @@
-import { matchWhole, until } from '@steadfast/dev-services'
+import { until } from '@steadfast/dev-services'
 import type pg from 'pg'
 import t from 'tap'
 import { fetchDue, fetchDueSql, fetchDueValues } from '../src/fetch-due.ts'
@@ -31,12 +31,16 @@ t.test(
     await seedMany(pool, EVENTS, EVENTS)
     const fresh = await buffersOf(pool)
     let sent = 0
-    for (let batch = await fetchDue(db, query); batch.length > 0; batch = await fetchDue(db, query))
-      sent += (await markPublished(db, batch)).marked.length
+    for (let batch = await fetchDue(db, query); batch.events.length > 0; batch = await fetchDue(db, query))
+      sent += (await markPublished(db, batch.events)).marked.length
     t.equal(sent, EVENTS)
     const late = await seedEvent(pool)
     await pool.query('vacuum steadfast.event')
-    matchWhole(t, await fetchDue(db, query), [{ id: late }], 'behind them all')
+    t.same(
+      (await fetchDue(db, query)).events.map(({ id }) => id),
+      [late],
+      'behind them all'
+    )
     const pinned = await buffersOf(pool)
     t.ok(pinned > fresh, `the dead are in the way: ${pinned} pages, ${fresh} before`)
     const dead = async () => (await outboxStats(db)).deadTuples

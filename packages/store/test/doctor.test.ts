@@ -62,8 +62,8 @@ const DAMAGES: [string, RegExp][] = [
   ['alter table steadfast.event add extra text', /^column extra of table event is not expected: text$/],
   ['drop index steadfast.event_due', /^index event_due of table event is missing/],
   [
-    'drop index steadfast.event_due; create index event_due on steadfast.event (seq)',
-    /^index event_due .* is: .*\(seq\), expected: .* WHERE due$/
+    'drop index steadfast.event_due; create index event_due on steadfast.event (topic, seq)',
+    /^index event_due .* is: .*\(topic, seq\), expected: .* WHERE \(due AND \(NOT replay\)\)$/
   ],
   ['alter table steadfast.event drop constraint event_status', /^constraint event_status of table event is missing/],
   ['alter table steadfast.inbox drop constraint inbox_pkey', /^constraint inbox_pkey of table inbox is missing/],

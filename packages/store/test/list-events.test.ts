@@ -69,3 +69,25 @@ t.test('filters', async t => {
   t.notOk(row && ('payload' in row || 'headers' in row), 'no payload in a list')
   t.same(await listEvents(db, {}, { limit: 9, after: idFrom(99_999_999) }), [])
 })
+
+t.test('what fails, and what waits behind it because its topic is unavailable', async t => {
+  const { pool } = await testDatabase(t)
+  await migrate(pool)
+  const db = storeOn(pool)
+  const at = new Date()
+  const gone = { topic: 'gone', failing_since: at, topic_unavailable_since: at }
+  const tried = await seedEvent(pool, gone)
+  const behind = await seedEvent(pool, { topic: 'gone' })
+  const again = await seedEvent(pool, { topic: 'gone', status: 'PUBLISHED', replay: true })
+  const odd = await seedEvent(pool, { topic: 'odd', failing_since: at })
+  const fine = [
+    await seedEvent(pool, { topic: 'odd' }),
+    await seedEvent(pool, { topic: 'gone', due: false }),
+    await seedEvent(pool)
+  ]
+  const ids = async (failing: boolean) => (await listEvents(db, { failing }, { limit: 9 })).map(({ id }) => id).sort()
+  t.same(await ids(true), [tried, behind, again, odd].sort())
+  t.same(await ids(false), fine.sort())
+  t.match(await listEvents(db, { ids: [tried] }, { limit: 1 }), { length: 1 })
+  t.match((await listEvents(db, { ids: [tried] }, { limit: 1 }))[0], { failingSince: at, topicUnavailableSince: at })
+})

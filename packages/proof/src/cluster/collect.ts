@@ -68,7 +68,7 @@ interface Plan {
 /** Buffers that the relay's look for due events touches. */
 async function claimBuffers(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
-    'explain (analyze, buffers, format json) select id from steadfast.event where due order by seq limit 1000'
+    'explain (analyze, buffers, format json) select id from steadfast.event where due and not replay order by topic, seq limit 1000'
   )
   const { Plan } = (rows[0] as { 'QUERY PLAN': [Plan] })['QUERY PLAN'][0]
   return Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks']

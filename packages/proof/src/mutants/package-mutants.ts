@@ -49,7 +49,7 @@ export const packageMutants: readonly Mutant[] = [
       relay(
         'drain',
         '        const results = await sendBatch(',
-        '        await markPublished(context.db, batch)\n        const results = await sendBatch('
+        '        await markSent(context, batch, inFlight, tally)\n        const results = await sendBatch('
       )
     ],
     catchBy: byTest('relay/test/failures')
@@ -70,7 +70,7 @@ export const packageMutants: readonly Mutant[] = [
     name: 'failed-send-counts',
     invariant: [7, 'count is the number of acknowledged sends'],
     edits: [
-      relay('drain', 'return batch.filter((_, i) => results[i]?.ok)', 'return batch.filter((_, i) => results[i])')
+      relay('mark-sent', 'return batch.filter((_, i) => results[i]?.ok)', 'return batch.filter((_, i) => results[i])')
     ],
     catchBy: [byTest('relay/test/failures'), byTest('sweeper/test/resend')]
   },
@@ -80,11 +80,41 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       relay(
         'drain',
-        'events.filter(({ key }) => !failedKeys.has(key))',
-        'events.filter(({ key }) => failedKeys.has(key) || true)'
+        'events.filter(event => !stopped.has(event))',
+        'events.filter(event => stopped.has(event) || true)'
       )
     ],
     catchBy: byTest('relay/test/order')
+  },
+  {
+    name: 'failing-topic-read-on',
+    invariant: [6, 'one topic that takes nothing keeps no other waiting'],
+    edits: [
+      relay(
+        'drain',
+        'excludeTopics: [...topics.shut(), ...tried]',
+        'excludeTopics: [...topics.shut(), ...tried].slice(0, 0)'
+      )
+    ],
+    catchBy: byTest('relay/test/topics')
+  },
+  {
+    name: 'ill-topic-stops-all',
+    invariant: [6, 'one topic that takes nothing keeps no other waiting'],
+    edits: [relay('settle-failures', 'return outcomes.length > 1 ||', 'return outcomes.length > 0 ||')],
+    catchBy: byTest('relay/test/topics')
+  },
+  {
+    name: 'probe-holds-up-all',
+    invariant: [6, 'one topic that keeps the broker busy keeps no other waiting'],
+    edits: [
+      relay(
+        'create-relay',
+        "if (how === 'scheduled') return",
+        "if (topics.toProbe(1).length > 0) await probed()\n    if (how === 'scheduled') return"
+      )
+    ],
+    catchBy: byTest('relay/test/topics')
   },
   {
     name: 'heartbeat-ignored',
@@ -135,8 +165,8 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       relay(
         'create-relay',
-        'lanes: everything ? async () => ALL_LANES : heart.lanes',
-        'lanes: (lanes => async () => lanes)(everything ? ALL_LANES : await heart.lanes())'
+        "if (how === 'scheduled') return drained(context)",
+        "if (how === 'scheduled') return drained({ ...context, lanes: (lanes => async () => lanes)(await heart.lanes()) })"
       )
     ],
     catchBy: byTest('relay/test/lanes')

@@ -80,7 +80,9 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: 'late-refusal-untold',
     invariant: [7, 'each parking has its reason: a refusal that comes to a parked event tells it'],
-    edits: [inStore('park-event', ` or (status = 'PARKED' and park_reason = 'UNCONFIRMED')`, '')],
+    edits: [
+      inStore('park-event', ` or (status = 'PARKED' and park_reason in ('UNCONFIRMED', 'TOPIC_UNAVAILABLE'))`, '')
+    ],
     catchBy: byVerdicts
   },
   {
@@ -146,7 +148,13 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: 'fetch-skips-locked',
     invariant: [4, 'first-seen order per key equals commit order: nothing due is skipped'],
-    edits: [inStore('fetch-due', '       limit $4\n', '       limit $4 for update skip locked\n')],
+    edits: [
+      inStore(
+        'fetch-due',
+        '       order by e.seq\n       limit least(',
+        '       order by e.seq\n       for update skip locked\n       limit least('
+      )
+    ],
     catchBy: byEvents
   },
   {
@@ -155,12 +163,28 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       inStore(
         'fetch-due',
-        'where due and lane',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
-        'where due and seq > (select coalesce(max(p.seq), 0) from ${s}.event p where not p.due) and lane'
+        'where ${part} and e.topic = t.topic and e.lane',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+        'where ${part} and e.seq > (select coalesce(max(p.seq), 0) from ${s}.event p where not p.due) and e.topic = t.topic and e.lane'
       )
     ],
     catchBy: [byEvents, byTest('store/test/fetch-due')]
+  },
+  {
+    name: 'replays-before-fresh',
+    invariant: [6, 'stored answers that go out again are never before fresh work'],
+    edits: [inStore('fetch-due', 'order by batch.replay, batch.seq', 'order by batch.seq')],
+    catchBy: byEvents
+  },
+  {
+    name: 'patience-without-an-answer',
+    invariant: [6, 'an outage of the broker parks nothing: only a topic that is known to be unavailable'],
+    edits: [
+      inStore('give-up-topics', 'select min(e.topic_unavailable_since) from', 'select min(e.updated_at) from'),
+      inStore('give-up-topics', ' and e.failing_since is not null and e.due', ' and e.due')
+    ],
+    catchBy: { test: 'packages/store/test/give-up-topics.test.ts' }
   },
   {
     name: 'refused-send-counts',

@@ -3,11 +3,13 @@ import { tables } from './001-tables.ts'
 import { orderUnit } from './002-order-unit.ts'
 import { sweep } from './003-sweep.ts'
 import { replays } from './004-replays.ts'
+import { topics } from './005-topics.ts'
 
 /** All steps in order. Append only. */
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'tables', sql: tables },
   { version: 2, name: 'order-unit', sql: orderUnit },
   { version: 3, name: 'sweep', compatibleFrom: 2, sql: sweep },
-  { version: 4, name: 'replays', compatibleFrom: 2, sql: replays }
+  { version: 4, name: 'replays', compatibleFrom: 2, sql: replays },
+  { version: 5, name: 'topics', compatibleFrom: 2, sql: topics }
 ]

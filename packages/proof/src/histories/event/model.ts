@@ -79,23 +79,26 @@ export function appear(model: EventModel, events: ModelEvent[]): void {
 export interface DueQuery {
   lanes: readonly number[]
   excludeSeqs: readonly string[]
-  excludeKeys: readonly string[]
+  excludeKeys: readonly { key: string }[]
+  replays: number
   limit: number
   maxBytes: number
 }
 
-/** What is due, in the order it was written, nothing skipped. */
+/** What is due, in the order it was written, nothing skipped; where there is room, stored answers that go out again. */
 export function fetchDue(model: EventModel, query: DueQuery): ModelEvent[] {
   const due = model.events
     .filter(e => e.row.due && query.lanes.includes(e.lane) && !query.excludeSeqs.includes(e.seq))
-    .filter(e => !query.excludeKeys.includes(e.key))
-    .slice(0, query.limit)
+    .filter(e => !query.excludeKeys.some(({ key }) => key === e.key))
+  const fresh = due.filter(e => !e.row.replay).slice(0, query.limit)
+  const again = fresh.length < query.limit ? due.filter(e => e.row.replay).slice(0, query.replays) : []
+  const batch = [...fresh, ...again]
   let bytes = 0
-  const over = due.findIndex((e, i) => {
+  const over = batch.findIndex((e, i) => {
     bytes += e.bytes
     return i > 0 && bytes > query.maxBytes
   })
-  return over === -1 ? due : due.slice(0, over)
+  return over === -1 ? batch : batch.slice(0, over)
 }
 
 /** The broker acknowledged a send that began when the row had this count. */
@@ -187,7 +190,7 @@ export function parkByVerdict(
   { real }: Clock
 ): boolean {
   const { row } = event
-  const timedOut = row.status === 'PARKED' && row.park_reason === 'UNCONFIRMED'
+  const timedOut = row.status === 'PARKED' && ['UNCONFIRMED', 'TOPIC_UNAVAILABLE'].includes(row.park_reason ?? '')
   if (row.status !== 'NEW' && row.status !== 'PUBLISHED' && !timedOut) return false
   if (event.awaitsFrom === null || (verdict.from !== undefined && verdict.from !== event.awaitsFrom)) return false
   Object.assign(row, { status: 'PARKED', park_reason: verdict.reason, updated_at: real })

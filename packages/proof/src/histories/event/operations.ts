@@ -24,6 +24,7 @@ export type Statement =
       maxBytes: number
       keepBatch: boolean
       excludeKey: number | null
+      replays: number
     }
   | { op: 'mark'; relay: number; count: number }
   | { op: 'refusedByBroker'; relay: number }
@@ -91,7 +92,8 @@ const statements: [number, fc.Arbitrary<Statement>][] = [
       limit: upTo(4),
       maxBytes: fc.constantFrom(10_000, 10_000, 300),
       keepBatch: fc.boolean(),
-      excludeKey: maybe(fc.nat(2), 4)
+      excludeKey: maybe(fc.nat(2), 4),
+      replays: fc.nat(3)
     })
   ],
   [7, op('mark', { relay, count: upTo(4) })],

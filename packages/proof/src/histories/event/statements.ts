@@ -18,7 +18,7 @@ import type { Clock, EventModel, ModelEvent } from './model.ts'
 import * as expected from './model.ts'
 import { purge } from './model-retention.ts'
 import type { Statement } from './operations.ts'
-import { ANSWERER, ANSWERS, ASKER, CAUSES, drafted, KEYS, type World } from './world.ts'
+import { ANSWERER, ANSWERS, ASKER, CAUSES, drafted, KEYS, TOPICS, type World } from './world.ts'
 
 /** A statement with its arguments fixed: what it does to the database, and to the model. Both answer the same. */
 export interface Step {
@@ -71,7 +71,9 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
     const query = {
       lanes: op.lanes === 'all' ? ALL_LANES : ALL_LANES.filter(lane => lane % 2 === (op.lanes === 'even' ? 0 : 1)),
       excludeSeqs: op.keepBatch ? world.model.events.filter(e => batch.some(f => f.id === e.id)).map(e => e.seq) : [],
-      excludeKeys: op.excludeKey === null ? [] : [KEYS[op.excludeKey] ?? ''],
+      excludeKeys:
+        op.excludeKey === null ? [] : [{ topic: TOPICS[op.excludeKey] ?? '', key: KEYS[op.excludeKey] ?? '' }],
+      replays: op.replays,
       limit: op.limit,
       maxBytes: op.maxBytes
     }
@@ -83,8 +85,8 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
       awaitsFrom: e.awaitsFrom
     })
     return {
-      title: `relay ${op.relay} fetches: ${op.lanes} lanes, limit ${op.limit}, ${op.maxBytes} bytes, ${query.excludeSeqs.length} in flight, without keys [${query.excludeKeys}]`,
-      run: async db => (await fetchDue(db, query)).map(shown),
+      title: `relay ${op.relay} fetches: ${op.lanes} lanes, limit ${op.limit}, ${op.maxBytes} bytes, ${query.excludeSeqs.length} in flight, ${op.replays} replays, without keys [${query.excludeKeys.map(({ key }) => key)}]`,
+      run: async db => (await fetchDue(db, query)).events.map(shown),
       expect: model => expected.fetchDue(model, query).map(e => shown({ ...e, ...e.row })),
       remember(world, answer) {
         const fetched = (answer as { id: string; count: number }[]).map(({ id, count }) => ({ id, count }))

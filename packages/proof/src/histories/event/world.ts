@@ -18,7 +18,7 @@ export interface World {
 
 export const KEYS = ['a', 'b', 'c']
 // Of each key; events of two keys share one.
-const TOPICS = ['topic', 'topic', 'other']
+export const TOPICS = ['topic', 'topic', 'other']
 export const CAUSES = [uuidAt(0), uuidAt(0)]
 export const ANSWERS = [uuidAt(0), uuidAt(0)]
 export const ASKER = 'market'
