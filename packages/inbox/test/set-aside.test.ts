@@ -61,6 +61,12 @@ t.test('held: the key stops until a person reprocesses it', async t => {
   t.same(await states(pool, ids), ['HELD', 'BLOCKED'])
   await retryOnce(app)
   t.equal(state.runs, 2, 'nothing of a held key runs')
+  const alone = randomUUID()
+  t.match(await deliver(app, Task, { id: 'l', n: 1 }, { id: alone }), { outcome: 'set-aside' })
+  await retryOnce(app)
+  t.same(await states(pool, [alone]), ['HELD'], 'nothing waits behind it')
+  t.match(await deliver(app, Task, { id: 'l', n: 2 }), { outcome: 'blocked' }, 'what comes then waits all the same')
+  t.equal(state.runs, 4)
   state.broken = false
   t.ok(await reprocessDelivery(db, { consumer: groupOf('worker'), eventId: ids[0], actor: 'me' }))
   t.equal(await retryOnce(app), 2)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { classifyError } from '../src/classify-error.ts'
+import { aboutOf, classifyError } from '../src/classify-error.ts'
 import { protocolError } from '../src/protocol-error.ts'
 
 const answered = (code: number) => classifyError(protocolError(code))
@@ -20,4 +20,11 @@ t.test('what may have been appended is unknown', async t => {
   t.equal(answered(7), 'unknown', 'REQUEST_TIMED_OUT')
   t.equal(answered(20), 'unknown', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND')
   t.equal(classifyError(new Error('whatever')), 'unknown')
+})
+
+t.test('a topic that is missing or forbidden is named as what the failure is about', async t => {
+  t.equal(aboutOf(protocolError(3)), 'topic', 'UNKNOWN_TOPIC_OR_PARTITION')
+  t.equal(aboutOf(protocolError(29)), 'topic', 'TOPIC_AUTHORIZATION_FAILED')
+  t.equal(aboutOf(protocolError(6)), undefined, 'NOT_LEADER_FOR_PARTITION')
+  t.equal(aboutOf(new Error('whatever')), undefined)
 })

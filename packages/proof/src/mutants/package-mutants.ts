@@ -336,7 +336,7 @@ export const packageMutants: readonly Mutant[] = [
         replace: "return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? undefined : undefined"
       }
     ],
-    catchBy: byTest('transport-kafka/test/publish')
+    catchBy: byTest('transport-kafka/test/classify-error')
   },
   {
     name: 'postgres-creates-what-must-exist',
