@@ -10,6 +10,7 @@ import { answerKnown } from './duplicate.ts'
 import { Undecodable, UnknownType } from './errors.ts'
 import { processItem } from './process-item.ts'
 import { applySignal, signalContract } from './signals.ts'
+import { refuseUnstorable } from './unstorable.ts'
 import { untilItWorks } from './until-it-works.ts'
 
 /** What became of a delivery. */
@@ -77,11 +78,15 @@ async function refuseRaw(
 ): Promise<Accepted> {
   const status = error.statusCode ?? 400
   const reason = asDeliveryError(error, status)
-  const stored = await untilItWorks(consumer, async () => {
-    const isNew = await refuse(consumer, { row, raw }, status, reason)
-    if (!isNew) await answerKnown(consumer, row)
-    return isNew
-  })
+  const stored = await untilItWorks(
+    consumer,
+    async () => {
+      const isNew = await refuse(consumer, { row, raw }, status, reason)
+      if (!isNew) await answerKnown(consumer, row)
+      return isNew
+    },
+    error => refuseUnstorable(consumer, { row, raw }, error)
+  )
   return { outcome: stored ? 'refused' : 'duplicate', eventId: row.eventId, status, error: reason }
 }
 
@@ -98,6 +103,16 @@ async function takeSignal(consumer: Consumer, row: NewDelivery, raw: Buffer): Pr
   const refusal =
     contract?.refusal(data) ?? (isUuid((data as { eventId: string }).eventId) ? undefined : 'eventId is no UUID')
   if (refusal !== undefined) return await refuseRaw(consumer, row, raw, new Undecodable(refusal))
-  await untilItWorks(consumer, () => applySignal(consumer.db, row.envelope, data))
-  return { outcome: 'signal', eventId: row.eventId }
+  const outcome = await untilItWorks<'signal' | 'refused'>(
+    consumer,
+    async () => {
+      await applySignal(consumer.db, row.envelope, data)
+      return 'signal'
+    },
+    async error => {
+      await refuseUnstorable(consumer, { row, raw }, error)
+      return 'refused'
+    }
+  )
+  return { outcome, eventId: row.eventId }
 }

@@ -24,7 +24,8 @@ export async function attempt(consumer: Consumer, item: Item): Promise<Attempt> 
     return attempt
   } catch (error) {
     if (consumer.closing.aborted) return { kind: 'abandoned' }
-    if (error instanceof NoAnswer) return { kind: 'failure', status: 504, error: asDeliveryError(error, 504) }
+    if (error instanceof NoAnswer)
+      return { kind: 'failure', reached: true, status: 504, error: asDeliveryError(error, 504) }
     return { kind: 'world', sure: true, error: asDeliveryError(error) }
   }
 }

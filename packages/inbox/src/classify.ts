@@ -1,17 +1,28 @@
 import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store'
+import { isAboutRow } from './about-row.ts'
 import type { DeliveryContext } from './context.ts'
-import { AnswerRaced, ConflictingAnswer, LateAnswer, NotCommitted, OrphanAnswer } from './errors.ts'
+import { AnswerRaced, ConflictingAnswer, LateAnswer, NotCommitted, OrphanAnswer, Unstorable } from './errors.ts'
+import { readRetryAfter } from './retry-after.ts'
 
 /** What one run of a delivery came to; see the outcome table in the README. */
 export type Attempt =
   | { kind: 'done'; how: 'handled' | 'duplicate' | 'blocked' | 'lost' | 'skipped'; status: number }
   | { kind: 'verdict'; status: number; error: DeliveryError; alarm?: string; replay?: Replay | undefined }
-  | { kind: 'wait'; ms: number | undefined; status: number; error: DeliveryError }
-  /** Two transactions were in each other's way. */
-  | { kind: 'again'; error: DeliveryError }
+  /** `reached`: its handler was asked, so that what stands before it is well. `cut`: it asked for more than an hour. */
+  | {
+      kind: 'wait'
+      reached: boolean
+      ms?: number
+      cut?: string
+      status: number
+      error: DeliveryError
+      replay?: Replay | undefined
+    }
+  /** Two transactions were in each other's way: `reached`, the handler's; else the inbox's own. */
+  | { kind: 'again'; reached: boolean; status: number; error: DeliveryError; replay?: Replay | undefined }
   /** The database, or what stands before the handler, is wrong. `sure`: no need to look twice. */
   | { kind: 'world'; sure: boolean; error: DeliveryError }
-  | { kind: 'failure'; status: number; error: DeliveryError; replay?: Replay | undefined }
+  | { kind: 'failure'; reached: boolean; status: number; error: DeliveryError; replay?: Replay | undefined }
   /** The server closes: not done, never failed. */
   | { kind: 'abandoned' }
 
@@ -45,17 +56,24 @@ export function classify(context: DeliveryContext, response: Response): Attempt 
     return { kind: 'done', how: context.ended ?? 'handled', status: context.status ?? status }
   const error = errorOf(context, response)
   const trouble = troubleOf(tx?.error, context.error)
-  if (trouble === 'in the way') return { kind: 'again', error }
+  const reached = stage === 'handler'
+  if (trouble === 'in the way') return { kind: 'again', reached, status, error, replay }
   if (trouble === 'down') return { kind: 'world', sure: false, error }
   const code = codeOf(context.error)
   if (code !== undefined && ALARMS.has(code)) return { kind: 'verdict', status, error, alarm: code }
-  if (stage === 'inbox') return { kind: 'world', sure: true, error }
+  if (stage === 'inbox') {
+    const cause = tx?.error ?? context.error
+    if (isAboutRow(cause))
+      return { kind: 'verdict', status: 422, error: asDeliveryError(new Unstorable(error.message), 422), replay }
+    return { kind: 'world', sure: true, error }
+  }
   if (code === TIMEOUT || TOO_LONG.has(sqlStateOf(tx?.error) ?? ''))
-    return { kind: 'failure', status: 504, error, replay }
-  if (LATER.has(status)) return { kind: 'wait', ms: retryAfterMs(response.headers['retry-after']), status, error }
+    return { kind: 'failure', reached, status: 504, error, replay }
+  if (LATER.has(status))
+    return { kind: 'wait', reached, ...readRetryAfter(response.headers['retry-after']), status, error, replay }
   if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }
   if (status >= 400 && status < 500) return { kind: 'verdict', status, error, replay }
-  return { kind: 'failure', status, error, replay }
+  return { kind: 'failure', reached, status, error, replay }
 }
 
 /** What the transaction says of the database; the errors of other databases that a handler uses are its own affair. */
@@ -104,12 +122,4 @@ export const storable = (text: string) => text.replaceAll('\u0000', '').replace(
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'string' ? code : undefined
-}
-
-/** RFC 9110: seconds, or a date. */
-function retryAfterMs(value: unknown): number | undefined {
-  if (typeof value === 'number') return value * 1000
-  if (typeof value !== 'string') return undefined
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }

@@ -1,15 +1,23 @@
 import type { Delivery, Subscription } from '@steadfast/events'
-import { type Db, storeOn } from '@steadfast/store'
+import { boundedQueries, type Db, storeOn } from '@steadfast/store'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Accepted, acceptDelivery } from './accept-delivery.ts'
 import type { DeliveryContext } from './context.ts'
+import { DatabaseSilent } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
 import type { Host } from './host.ts'
 import { createKeyChains, type KeyChains } from './key-chains.ts'
+import { createMembership, type Membership } from './membership.ts'
 import type { ParsedOptions } from './options.ts'
 import type { Registry } from './registry.ts'
 import { createReplays, type Replays } from './replays.ts'
 import { retryDue } from './retry-due.ts'
+import { createSlowTypes, type SlowTypes } from './slow-types.ts'
+
+/** A statement of the inbox outside a handler's transaction takes no longer, whatever the network does. */
+const QUERY_TIMEOUT_MS = 15_000
+/** Of the pool's connections, for such statements of a group. */
+const QUERY_CLIENTS = 2
 
 /** What all groups of a service share. */
 export interface Runtime {
@@ -20,7 +28,9 @@ export interface Runtime {
   /** The group that confirms events and sends signals. */
   group: string
   registry: Registry
-  /** Handlers that run at a time, in all groups. */
+  /** So many handlers may run at a time, in all groups. */
+  concurrency: number
+  /** Sees to that. */
   limit: <T>(task: () => Promise<T>) => Promise<T>
   parseJson: (text: string) => unknown
   /** Aborted when the server closes. */
@@ -39,39 +49,59 @@ export interface Consumer extends Runtime {
   readonly log: FastifyBaseLogger
   readonly gate: Gate
   readonly chains: KeyChains
+  readonly slowTypes: SlowTypes
+  readonly membership: Membership
+  /** Deliveries that were set aside and run now: id and type. */
+  readonly retrying: Map<string, string>
+  /** Types whose handlers asked to wait for longer than they are let. */
+  readonly longWaits: Set<string>
   readonly replays: Replays
   readonly running: Set<Promise<unknown>>
   subscription: Subscription | undefined
+  /** A look for replays that is on its way: there is one at a time. */
+  looking: Promise<void> | undefined
 }
 
 export function createConsumer(runtime: Runtime, name: string): Consumer {
-  const { pauseAfterKeys, pauseMs, pauseMaxMs } = runtime.options
+  const { pauseMs, pauseMaxMs } = runtime.options
   const log = runtime.fastify.log.child({ consumer: name })
   const gate = createGate({
-    pauseAfterKeys,
     pauseMs,
     pauseMaxMs,
     onClose(err) {
       consumer.subscription?.pause()
+      consumer.membership.watch()
       log.error({ err }, 'paused: the world is wrong, not an event')
     },
     onOpen() {
+      consumer.membership.calm()
       consumer.subscription?.resume()
       log.info('resumed')
     },
     onStarve: () => consumer.subscription?.resume()
   })
+  const silent = (ms: number) => new DatabaseSilent(ms)
+  const bounded = boundedQueries(runtime.host.pg.pool, { clients: QUERY_CLIENTS, timeoutMs: QUERY_TIMEOUT_MS, silent })
   const consumer: Consumer = {
     ...runtime,
     name,
     isOwn: name === runtime.group,
-    db: storeOn(runtime.host.pg.pool, runtime.schema),
+    db: storeOn(bounded, runtime.schema),
     log,
     gate,
     chains: createKeyChains(),
+    slowTypes: createSlowTypes({
+      ...runtime.options,
+      onSlow: (type, err) => log.error({ err, type }, 'many of a type fail: it is slowed down'),
+      onWell: type => log.info({ type }, 'a type is slowed down no longer')
+    }),
+    membership: createMembership(() => consumer),
+    retrying: new Map(),
+    longWaits: new Set(),
     replays: createReplays(),
     running: new Set(),
-    subscription: undefined
+    subscription: undefined,
+    looking: undefined
   }
   return consumer
 }
@@ -104,23 +134,57 @@ export async function takeIn(consumer: Consumer, delivery: Delivery): Promise<Ac
   }
 }
 
+/** Looks for what is due now and then, until the server closes. A look that takes long keeps nobody from the next. */
+export function pollConsumer(consumer: Consumer): void {
+  const { closing, options } = consumer
+  let timer: NodeJS.Timeout | undefined
+  const failed = (err: unknown) => {
+    if (!closing.aborted) consumer.log.error({ err }, 'looking for due deliveries failed')
+  }
+  const look = () => {
+    const { begun, ended } = lookForDue(consumer)
+    ended.catch(() => {})
+    begun.catch(failed).finally(poll)
+  }
+  const poll = () => {
+    if (!closing.aborted) timer = setTimeout(look, options.retryPollMs)
+  }
+  closing.addEventListener('abort', () => clearTimeout(timer))
+  poll()
+}
+
 /** Runs what is due in the inbox, although the log may not be rewound now. Returns how many deliveries it finished. */
 export async function tickConsumer(consumer: Consumer): Promise<number> {
-  const [looked] = await Promise.allSettled([consumer.replays.look(consumer)])
-  const finished = await retryDue(consumer)
+  const { begun, ended } = lookForDue(consumer)
+  const [looked, finished] = await Promise.allSettled([begun, ended])
+  if (finished.status === 'rejected') throw finished.reason
   if (looked.status === 'rejected') throw looked.reason
-  return finished
+  return finished.value
+}
+
+/** `begun`: what is due runs, and replays were looked for; `ended`: nothing is due any more. */
+function lookForDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
+  consumer.looking ??= consumer.replays.look(consumer).finally(() => {
+    consumer.looking = undefined
+  })
+  const replays = consumer.looking.then(
+    () => undefined,
+    reason => ({ reason })
+  )
+  const due = replays.then(() => retryDue(consumer))
+  const begun = async () => {
+    await due.then(({ begun }) => begun)
+    const failure = await replays
+    if (failure !== undefined) throw failure.reason
+  }
+  return { begun: begun(), ended: due.then(({ ended }) => ended) }
 }
 
 /**
  * Stops taking deliveries, gives those whose handlers run until the deadline, voids the rest, and leaves the groups. What
  * is not done comes again.
  */
-export async function stopConsumers(
-  consumers: readonly Consumer[],
-  { active, options }: Runtime,
-  ticking: Promise<unknown> | undefined
-): Promise<void> {
+export async function stopConsumers(consumers: readonly Consumer[], { active, options }: Runtime): Promise<void> {
   for (const { subscription, gate } of consumers) {
     subscription?.pause()
     gate.end()
@@ -129,10 +193,11 @@ export async function stopConsumers(
   const deadline = new Promise<void>(resolve => {
     timer = setTimeout(resolve, options.closeDeadlineMs)
   })
-  await Promise.race([Promise.allSettled([...consumers.flatMap(c => [...c.running]), ticking]), deadline])
-  clearTimeout(timer)
+  await Promise.race([Promise.allSettled([...consumers.flatMap(c => [...c.running])]), deadline])
   // A transaction left open would keep its connection, for which the closing pool waits; a request its timer.
   await Promise.all([...active].map(context => context.tx?.rollback()))
   for (const { raw } of active) raw?.destroy()
+  await Promise.race([Promise.allSettled(consumers.map(({ membership }) => membership.settled())), deadline])
+  clearTimeout(timer)
   await Promise.all(consumers.map(({ subscription }) => subscription?.close(0)))
 }

@@ -46,3 +46,9 @@ export const NoRedirect = createError('SF_INBOX_REDIRECTED', 'A handler of event
 export const NoAnswer = createError('SF_INBOX_NO_ANSWER', 'The handler gave no answer within %d ms', 500)
 /** Data that do not fit the contract of their type: a verdict, REFUSED. */
 export const DataRefused = createError('SF_INBOX_DATA_REFUSED', 'Data of %s refused by its contract: %s', 400)
+/** PostgreSQL cannot store the delivery as it came: REFUSED, with a hash and the size in place of its body. */
+export const Unstorable = createError('SF_INBOX_UNSTORABLE', 'PostgreSQL cannot store it as it came: %s', 422)
+/** In the row of a delivery that was set aside without being run, because many of its type fail. */
+export const TypeSlow = createError('SF_INBOX_TYPE_SLOW', 'Not run yet: many of %s fail: %s', 503)
+/** The database gave no connection in time. */
+export const DatabaseSilent = createError('SF_INBOX_DATABASE_SILENT', 'No answer from the database within %d ms', 503)

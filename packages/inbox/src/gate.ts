@@ -1,19 +1,23 @@
 /** Lets deliveries through while the world is right; see {@link createGate}. */
 export interface Gate {
-  /** Resolves when the caller may run: at once, or as the probe, or when the gate opens. Rejects when it is closed for good. */
-  enter(): Promise<Pass>
+  /**
+   * Resolves when the caller may run: at once, or as the probe, or when the gate opens. `undefined`: nobody runs any
+   * more, since the process has left the group or closes.
+   */
+  enter(): Promise<Pass | undefined>
   /** Whether a delivery that nobody waits for may run now. */
   isOpen(): boolean
-  /** Counts a key that failed. Returns true when it is one too many: the gate is closed now. */
-  failing(key: string, error: unknown): boolean
   reason(): string | undefined
-  /** Rejects all who wait. */
+  /** The process leaves the group: sends away who waits, and who comes, until {@link Gate.open}. */
+  leave(): void
+  open(): void
+  /** Sends away who waits, and who comes, for good. */
   end(): void
 }
 
 /** The right to run once. Exactly one of its functions is called when the run is over. */
 export interface Pass {
-  /** Something got through, or a verdict was given. */
+  /** The world is right: something got as far as its handler, or something was stored. */
   good(): void
   /** The world is wrong. */
   bad(error: unknown): void
@@ -21,30 +25,32 @@ export interface Pass {
   neutral(): void
 }
 
-/** Failures further apart have nothing to do with each other. */
-const TOGETHER_MS = 60_000
+interface Closed {
+  error: unknown
+  pauseMs: number
+  probe: 'waiting' | 'free' | 'out'
+}
 
 /**
- * Pauses a group when the world, not an event, is wrong: one delivery at a time goes through as a probe, after
- * `pauseMs` that double up to `pauseMaxMs`; the first that succeeds opens the gate.
+ * Pauses a group when the world, not an event, is wrong: the database, or what stands before the handlers. One delivery
+ * at a time goes through as a probe, after `pauseMs` that double up to `pauseMaxMs`; the first that meets a world which
+ * is right opens the gate, also if its own handler fails.
  */
 export function createGate(options: {
-  pauseAfterKeys: number
   pauseMs: number
   pauseMaxMs: number
   onClose(error: unknown): void
   onOpen(): void
-  /** Nobody waits to be the probe: deliveries are wanted. */
+  /** Deliveries are wanted: nobody waits to be the probe, or one failed and others may be luckier. */
   onStarve(): void
 }): Gate {
-  const failed = new Map<string, number>()
-  let waiting: { resolve(pass: Pass): void; reject(error: Error): void }[] = []
-  let closed: { error: unknown; pauseMs: number; probe: 'waiting' | 'free' | 'out' } | undefined
+  const waiting: ((pass: Pass | undefined) => void)[] = []
+  let closed: Closed | undefined
   let timer: NodeJS.Timeout | undefined
-  let ended = false
+  let presence: 'here' | 'left' | 'ended' = 'here'
 
   function close(error: unknown): void {
-    if (closed !== undefined || ended) return
+    if (closed !== undefined || presence !== 'here') return
     closed = { error, pauseMs: options.pauseMs, probe: 'waiting' }
     timer = setTimeout(probe, closed.pauseMs)
     options.onClose(error)
@@ -55,61 +61,69 @@ export function createGate(options: {
     const first = waiting.shift()
     closed.probe = first === undefined ? 'free' : 'out'
     if (first === undefined) options.onStarve()
-    else first.resolve(pass(true))
+    else first(pass(closed))
   }
 
   function open(): void {
-    failed.clear()
-    if (closed === undefined) return
+    if (closed === undefined || presence === 'ended') return
     closed = undefined
+    presence = 'here'
     clearTimeout(timer)
     options.onOpen()
-    for (const { resolve } of waiting.splice(0)) resolve(pass(false))
+    for (const enter of waiting.splice(0)) enter(pass())
   }
 
-  function again(longer: boolean): void {
-    if (closed === undefined || ended) return
-    if (longer) closed.pauseMs = Math.min(closed.pauseMs * 2, options.pauseMaxMs)
-    closed.probe = 'waiting'
-    timer = setTimeout(probe, closed.pauseMs)
+  /** After a probe. One of an earlier pause says nothing about this one. */
+  function again(of: Closed, longer: boolean): void {
+    if (closed !== of || presence !== 'here') return
+    if (longer) {
+      of.pauseMs = Math.min(of.pauseMs * 2, options.pauseMaxMs)
+      options.onStarve()
+    }
+    of.probe = 'waiting'
+    clearTimeout(timer)
+    timer = setTimeout(probe, of.pauseMs)
   }
 
-  const pass = (isProbe: boolean): Pass => ({
-    good: open,
+  const pass = (probed?: Closed): Pass => ({
+    good() {
+      if (presence === 'here') open()
+    },
     bad(error) {
       close(error)
-      if (isProbe) again(true)
+      if (probed) again(probed, true)
     },
     neutral() {
-      if (isProbe) again(false)
+      if (probed) again(probed, false)
     }
   })
 
+  function sendAway(to: 'left' | 'ended'): void {
+    presence = to
+    clearTimeout(timer)
+    for (const enter of waiting.splice(0)) enter(undefined)
+  }
+
   return {
-    enter() {
-      if (ended) return Promise.reject(new Error('closing'))
-      if (closed === undefined) return Promise.resolve(pass(false))
+    async enter() {
+      if (presence !== 'here') return undefined
+      if (closed === undefined) return pass()
       if (closed.probe === 'free') {
         closed.probe = 'out'
-        return Promise.resolve(pass(true))
+        return pass(closed)
       }
-      return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+      return await new Promise(resolve => waiting.push(resolve))
     },
-    isOpen: () => closed === undefined && !ended,
-    failing(key, error) {
-      const now = Date.now()
-      for (const [k, at] of failed) if (now - at > TOGETHER_MS) failed.delete(k)
-      failed.set(key, now)
-      if (closed === undefined && failed.size >= options.pauseAfterKeys) close(error)
-      return closed !== undefined
+    isOpen: () => closed === undefined && presence === 'here',
+    reason() {
+      if (closed === undefined) return undefined
+      const { error } = closed
+      return String((error as Error | undefined)?.message ?? error)
     },
-    reason: () =>
-      closed === undefined ? undefined : String((closed.error as Error | undefined)?.message ?? closed.error),
-    end() {
-      ended = true
-      clearTimeout(timer)
-      for (const { reject } of waiting) reject(new Error('closing'))
-      waiting = []
-    }
+    leave() {
+      if (presence === 'here') sendAway('left')
+    },
+    open,
+    end: () => sendAway('ended')
   }
 }

@@ -1,5 +1,5 @@
 import type { EventContract, NewEvent, Transport } from '@steadfast/events'
-import type { Queryable } from '@steadfast/store'
+import type { BoundedPool, Queryable } from '@steadfast/store'
 
 /** What the inbox uses of the outbox's transaction. */
 export interface DeliveryTransaction extends Queryable {
@@ -28,5 +28,5 @@ export interface Host {
     transaction<T>(fn: (tx: Pick<DeliveryTransaction, 'query' | 'write'>) => Promise<T>): Promise<T>
   }
   transport: Transport
-  pg: { pool: Queryable & { options?: { max?: number } } }
+  pg: { pool: Queryable & BoundedPool & { options?: { max?: number } } }
 }

@@ -3,7 +3,15 @@ import type {} from '@fastify/postgres'
 import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Consumer, createConsumer, startConsumer, stopConsumers, tickConsumer, topicsOf } from './consumer.ts'
+import {
+  type Consumer,
+  createConsumer,
+  pollConsumer,
+  startConsumer,
+  stopConsumers,
+  tickConsumer,
+  topicsOf
+} from './consumer.ts'
 import { addDeliveryConstraint, type DeliveredEvent, type DeliveryContext, eventOf } from './context.ts'
 import { jsonParser } from './decode-delivery.ts'
 import { MissingPlugin } from './errors.ts'
@@ -38,7 +46,7 @@ export interface Inbox {
    * @returns false when the event is unknown here, or its sender awaits nothing
    */
   progress(eventId: string): Promise<boolean>
-  /** Whether all groups take deliveries. */
+  /** Whether all groups take deliveries. When ready, `reason` names the types that are slowed down, since many of them fail. */
   health(): { ready: boolean; reason?: string }
   /** Messages that are not done yet, over all groups. */
   lag(): Promise<bigint>
@@ -57,6 +65,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   const registry = createRegistry()
   const closing = new AbortController()
   setMaxListeners(0, closing.signal)
+  const concurrency = options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)
   const runtime = {
     fastify,
     host,
@@ -64,7 +73,8 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     schema,
     group,
     registry,
-    limit: createLimit(options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)),
+    concurrency,
+    limit: createLimit(concurrency),
     parseJson: jsonParser(fastify),
     closing: closing.signal,
     active: new Set<DeliveryContext>()
@@ -83,25 +93,21 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     registry.ignore(topic, types)
     return this
   })
-  let ticking: Promise<number> | undefined
-  const tick = () => {
-    ticking ??= Promise.all(all().map(tickConsumer))
-      .then(ended => ended.reduce((a, b) => a + b, 0))
-      .finally(() => {
-        ticking = undefined
-      })
-    return ticking
-  }
+  const tick = async () => (await Promise.all(all().map(tickConsumer))).reduce((a, b) => a + b, 0)
   const decoration: Inbox = {
     group,
     health() {
-      for (const { name, gate } of all()) {
+      for (const { name, gate, membership } of all()) {
         const reason = gate.reason()
-        if (reason !== undefined) return { ready: false, reason: `group "${name}" is paused: ${reason}` }
+        const how = membership.hasLeft() ? 'left' : 'paused'
+        if (reason !== undefined) return { ready: false, reason: `group "${name}" is ${how}: ${reason}` }
       }
-      return all().some(({ subscription }) => subscription) || registry.groups().length === 0
-        ? { ready: true }
-        : { ready: false, reason: 'not subscribed yet' }
+      if (registry.groups().length > 0 && !all().some(({ subscription }) => subscription))
+        return { ready: false, reason: 'not subscribed yet' }
+      const slow = all().flatMap(({ name, slowTypes }) => slowTypes.reasons().map(of => ({ name, ...of })))
+      if (slow.length === 0) return { ready: true }
+      const reasons = slow.map(({ name, type, reason }) => `group "${name}": ${type} is slowed down: ${reason}`)
+      return { ready: true, reason: reasons.join('; ') }
     },
     async lag() {
       const lags = await Promise.all(all().map(({ subscription }) => subscription?.lag() ?? 0n))
@@ -118,28 +124,16 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   }
   fastify.decorate('inbox', Object.assign(decoration, { [kConsumers]: consumers }))
 
-  let timer: NodeJS.Timeout | undefined
-  const poll = () => {
-    if (closing.signal.aborted) return
-    tick()
-      .catch(err => {
-        if (!closing.signal.aborted) fastify.log.error({ err }, 'looking for due deliveries failed')
-      })
-      .finally(() => {
-        if (!closing.signal.aborted) timer = setTimeout(poll, options.retryPollMs)
-      })
-  }
   fastify.addHook('onReady', async () => {
     await requireSchema(host.pg.pool, schema)
     for (const name of registry.groups()) if (!consumers.has(name)) consumers.set(name, createConsumer(runtime, name))
     if (options.ensureTopics) await ensureTopics(host, all(), options.ensureTopics.partitions)
     for (const consumer of all()) await startConsumer(consumer)
-    if (options.retryPollMs > 0) timer = setTimeout(poll, options.retryPollMs)
+    if (options.retryPollMs > 0) all().forEach(pollConsumer)
   })
   fastify.addHook('preClose', async () => {
     closing.abort()
-    clearTimeout(timer)
-    await stopConsumers(all(), runtime, ticking)
+    await stopConsumers(all(), runtime)
   })
 }
 

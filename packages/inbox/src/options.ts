@@ -43,6 +43,7 @@ export const InboxSchema = Type.Object({
   pauseAfterKeys: Type.Integer({ minimum: 1, default: 10 }),
   pauseMs: durationOption(1_000),
   pauseMaxMs: durationOption(30_000),
+  leaveAfterMs: durationOption(30_000),
   closeDeadlineMs: durationOption(10_000, { minimum: 0, description: 'for deliveries at work when the server closes' }),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })
@@ -67,12 +68,17 @@ export interface InboxOptions {
   onExhausted?: 'hold' | 'refuse'
   /** Between two looks for retries and replays that are due, in ms; 0: only `tick()`. Default 1 s. */
   retryPollMs?: number
-  /** So many keys in a row failed without a success between: the world is wrong, the group pauses. Default 10. */
+  /** So many keys of a type failed within a minute without a success between: the type is slowed down. Default 10. */
   pauseAfterKeys?: number
-  /** The first pause before a probe, in ms; doubles up to `pauseMaxMs`. Default 1 s. */
+  /** The first pause before a probe of what is paused or slowed down, in ms; doubles up to `pauseMaxMs`. Default 1 s. */
   pauseMs?: number
   /** Default 30 s. */
   pauseMaxMs?: number
+  /**
+   * A process whose database is away for so long, in ms, while the broker is well, leaves its groups, so that others take
+   * its partitions; it joins again when the database answers. Default 30 s.
+   */
+  leaveAfterMs?: number
   /** How long the closing server waits for deliveries at work, in ms. Default 10 s. */
   closeDeadlineMs?: number
   /** Creates missing topics when the server starts. Default: off, topics are the broker's owner's. */

@@ -1,18 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { claimReplay, type DeliveryError, type Replay, setAside } from '@steadfast/store'
+import { isAboutRow } from './about-row.ts'
 import type { Accepted } from './accept-delivery.ts'
 import { attempt } from './attempt.ts'
 import { aboutRow, channels } from './channels.ts'
-import type { Attempt } from './classify.ts'
+import { type Attempt, asDeliveryError } from './classify.ts'
 import { hold, raise, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
 import { answerKnown } from './duplicate.ts'
+import { TypeSlow } from './errors.ts'
 import type { Pass } from './gate.ts'
+import { refuseUnstorable, STORE_TRIES } from './unstorable.ts'
+import { waitOf } from './waiting.ts'
 
 /** Tries in a row without a database before the group pauses. */
 const DOWN_TRIES = 4
-const WAIT_MAX_MS = 30_000
+/** So often a delivery may meet a world that is wrong for it alone, since others get through: then it is what is wrong. */
+const ALONE_TRIES = 5
+/** Tries in a row in which the handler's transaction was in the way of others; then it counts as a failure. */
+export const CONFLICT_TRIES = 10
 /** The alarm of a replay whose handler failed. */
 const REPLAY_FAILED = 'SF_INBOX_REPLAY_FAILED'
 
@@ -23,29 +30,35 @@ interface Tries {
   conflicts: number
   waits: number
   downs: number
+  /** It closed a gate that others had opened. */
+  alone: number
+  /** What was to be noted of it could not be stored. */
+  unstored: number
 }
 
-/** Runs a fresh delivery until it is handled, refused or set aside. While it runs, its key waits. */
+type Conclusion = Omit<Accepted, 'eventId'>
+type Failure = Pick<Extract<Attempt, { kind: 'failure' }>, 'status' | 'error' | 'replay'>
+
+/** Runs a fresh delivery until it is handled, refused or set aside. While it runs, its topic and key wait. */
 export async function processItem(consumer: Consumer, item: Item): Promise<Accepted> {
-  const { eventId } = item.row
-  const tries: Tries = { failures: 0, conflicts: 0, waits: 0, downs: 0 }
+  const { eventId, type } = item.row
+  const tries: Tries = { failures: 0, conflicts: 0, waits: 0, downs: 0, alone: 0, unstored: 0 }
   if (channels.delivery.hasSubscribers) channels.delivery.publish(aboutRow(item.row))
   while (!consumer.closing.aborted) {
     const pass = await consumer.gate.enter()
-    const result = await attempt(consumer, item)
+    if (pass === undefined) break
     try {
-      const accepted = await conclude(consumer, item, result, tries, pass)
+      const unrun = consumer.slowTypes.mayRun(type) ? undefined : await putOffUnrun(consumer, item, pass)
+      const accepted = unrun ?? (await conclude(consumer, item, await attempt(consumer, item), tries, pass))
       if (accepted !== undefined) return { eventId, ...accepted }
     } catch (error) {
-      // Bookkeeping that fails is no fault of the event: it stays undone and runs again.
       if (consumer.closing.aborted) break
-      pass.bad(error)
+      const accepted = await notStored(consumer, item, error, tries, pass)
+      if (accepted !== undefined) return { eventId, ...accepted }
     }
   }
   return { outcome: 'abandoned', eventId }
 }
-
-type Conclusion = Omit<Accepted, 'eventId'>
 
 /** Does what the outcome table says. `undefined`: run it again. */
 async function conclude(
@@ -55,76 +68,159 @@ async function conclude(
   tries: Tries,
   pass: Pass
 ): Promise<Conclusion | undefined> {
+  const { type } = item.row
   switch (result.kind) {
     case 'done':
+      if (result.how === 'handled') consumer.slowTypes.succeeded(type)
       pass.good()
       if (result.how === 'lost') return undefined
       return { outcome: result.how, status: result.status }
     case 'verdict': {
       if (result.replay) return await failReplay(consumer, item, result.replay, result.error, pass)
       const { status, error, alarm } = result
+      consumer.slowTypes.succeeded(type)
       const stored = await refuse(consumer, item, status, error, alarm)
       // Known before, or finished by somebody else meanwhile. To run it again would find that out only in its handler.
       if (!stored) await answerKnown(consumer, item.row)
       pass.good()
       return stored ? { outcome: 'refused', status, error } : { outcome: 'duplicate', status, error }
     }
-    case 'wait':
-      pass.neutral()
-      await pause(consumer, result.ms ?? Math.min(WAIT_MAX_MS, 1_000 * 2 ** tries.waits++))
+    case 'wait': {
+      const wait = waitOf(consumer, type, result, tries.waits++)
+      if (wait.in === 'inbox') return await putOff(consumer, item, result, { attempts: 0, dueInMs: wait.ms }, pass)
+      tell(pass, result)
+      await pause(consumer, wait.ms)
       return undefined
+    }
     case 'again':
-      pass.neutral()
-      await pause(consumer, backoff(10, tries.conflicts++, 1_000))
+      // Who is in the way of the inbox's own statement has this event: its transaction ends by its own limits.
+      if (result.reached && ++tries.conflicts > CONFLICT_TRIES) return await fail(consumer, item, result, tries, pass)
+      pass.good()
+      await pause(consumer, backoff(10, tries.conflicts, 1_000))
       return undefined
     case 'world':
-      if (result.sure || ++tries.downs >= DOWN_TRIES || !consumer.gate.isOpen()) pass.bad(result.error)
-      else {
-        pass.neutral()
-        await pause(consumer, backoff(20, tries.downs, 500))
-      }
+      return await meetWorld(consumer, item, result, tries, pass)
+    case 'failure': {
+      const isLast = tries.failures >= item.handler.options.retry.quickRetries
+      // A handler that takes too long holds its place for long: it is not waited for how often it does.
+      if (result.status === 504) consumer.slowTypes.failed(type, item.row, result.error)
+      if (isLast || consumer.slowTypes.isSlow(type)) return await fail(consumer, item, result, tries, pass)
+      tell(pass, result)
+      await pause(consumer, backoff(item.handler.options.retry.quickRetryDelayMs, tries.failures++, 60_000))
       return undefined
-    case 'failure':
-      return await fail(consumer, item, result, tries, pass)
+    }
     case 'abandoned':
       pass.neutral()
       return { outcome: 'abandoned' }
   }
 }
 
-async function fail(
+/** What the run says of the world: whoever reached the handler has passed the database and the door. */
+const tell = (pass: Pass, { reached }: { reached: boolean }) => (reached ? pass.good() : pass.neutral())
+
+async function meetWorld(
   consumer: Consumer,
   item: Item,
-  { status, error, replay }: { status: number; error: DeliveryError; replay?: Replay | undefined },
+  { sure, error }: Extract<Attempt, { kind: 'world' }>,
   tries: Tries,
   pass: Pass
 ): Promise<Conclusion | undefined> {
-  const { retry, onExhausted } = item.handler.options
-  if (tries.failures < retry.quickRetries) {
+  const isOpen = consumer.gate.isOpen()
+  if (!sure && ++tries.downs < DOWN_TRIES && isOpen) {
     pass.neutral()
-    await pause(consumer, backoff(retry.quickRetryDelayMs, tries.failures++, 60_000))
+    await pause(consumer, backoff(20, tries.downs, 500))
     return undefined
   }
+  if (isOpen && ++tries.alone > ALONE_TRIES)
+    return await fail(consumer, item, { status: error.status ?? 500, error }, tries, pass)
+  pass.bad(error)
+  return undefined
+}
+
+/** A failure that counts: the delivery is set aside, or given up if there is nothing more to be tried. */
+async function fail(
+  consumer: Consumer,
+  item: Item,
+  failure: Failure,
+  tries: Tries,
+  pass: Pass
+): Promise<Conclusion | undefined> {
+  const { status, error, replay } = failure
+  const { retry, onExhausted } = item.handler.options
+  const { type } = item.row
   if (replay) return await failReplay(consumer, item, replay, error, pass)
-  if (consumer.gate.failing(item.row.key, error)) {
-    pass.bad(error)
-    return undefined
-  }
+  consumer.slowTypes.failed(type, item.row, error)
+  tries.failures = 0
   const [first] = retry.delaysMs
   if (first === undefined && onExhausted === 'refuse') {
     const stored = await refuse(consumer, item, status, error)
-    pass.neutral()
+    pass.good()
     return stored ? { outcome: 'refused', status, error } : undefined
   }
-  const { eventId } = item.row
-  const aside = { state: 'RETRY', body: item.raw, attempts: 1, dueInMs: jitter(first ?? 0), error } as const
-  const stored = await setAside(consumer.db, item.row, aside)
-  pass.neutral()
+  const conclusion = await putOff(consumer, item, failure, { attempts: 1, dueInMs: jitter(first ?? 0) }, pass)
+  if (conclusion !== undefined && first === undefined) await hold(consumer, item.row, 1, status, error)
+  return conclusion
+}
+
+/** Sets a delivery aside, so that what stands behind it is blocked in the inbox and holds no places of others. */
+async function putOff(
+  consumer: Consumer,
+  item: Item,
+  { status, error, replay }: Failure,
+  { attempts, dueInMs }: { attempts: number; dueInMs: number },
+  pass: Pass
+): Promise<Conclusion | undefined> {
+  if (replay) return await failReplay(consumer, item, replay, error, pass)
+  const { row, raw } = item
+  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })
+  pass.good()
+  // Somebody else has it meanwhile: the next run finds out what became of it.
   if (!stored) return undefined
-  if (first === undefined) await hold(consumer, item.row, 1, status, error)
-  consumer.log.warn({ eventId, type: item.row.type, err: error }, 'set aside, to be retried')
-  if (channels.setAside.hasSubscribers) channels.setAside.publish({ ...aboutRow(item.row), error })
+  consumer.log.warn({ eventId: row.eventId, type: row.type, attempts, err: error }, 'set aside, to be retried')
+  if (channels.setAside.hasSubscribers) channels.setAside.publish({ ...aboutRow(row), error })
   return { outcome: 'set-aside', status, error }
+}
+
+/** Of a type that is slow: set aside without a run, uncounted. `undefined`: it is known already, and its run will tell. */
+async function putOffUnrun(consumer: Consumer, item: Item, pass: Pass): Promise<Conclusion | undefined> {
+  const { row, raw } = item
+  const reason = consumer.slowTypes.reasons().find(({ type }) => type === row.type)?.reason ?? ''
+  const error = asDeliveryError(new TypeSlow(row.type, reason), 503)
+  delete error.stack
+  if (!(await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts: 0, dueInMs: 0, error })))
+    return undefined
+  pass.good()
+  if (channels.setAside.hasSubscribers) channels.setAside.publish({ ...aboutRow(row), error })
+  return { outcome: 'set-aside', status: 503, error }
+}
+
+/** Bookkeeping failed, which is no fault of the event unless the database says so: it stays undone and runs again. */
+async function notStored(
+  consumer: Consumer,
+  item: Item,
+  error: unknown,
+  tries: Tries,
+  pass: Pass
+): Promise<Conclusion | undefined> {
+  if (!isAboutRow(error)) {
+    pass.bad(error)
+    return undefined
+  }
+  if (++tries.unstored < STORE_TRIES) {
+    pass.neutral()
+    await pause(consumer, backoff(10, tries.unstored, 1_000))
+    return undefined
+  }
+  try {
+    const stored = await refuseUnstorable(consumer, item, error)
+    pass.good()
+    return { outcome: stored ? 'refused' : 'duplicate', status: 422, error: asDeliveryError(error, 422) }
+  } catch (err) {
+    consumer.log.error({ err, eventId: item.row.eventId }, 'a delivery can be stored in no way')
+    pass.neutral()
+    await pause(consumer, backoff(100, tries.unstored, 30_000))
+    return undefined
+  }
 }
 
 /** A rerun that fails changes nothing: the effect of the first run stands, and a person hears of it. */
@@ -145,8 +241,11 @@ async function failReplay(
 /** Half to all of it, so that those who failed together do not come together again. */
 export const jitter = (ms: number) => ms * (0.5 + Math.random() / 2)
 
-const backoff = (firstMs: number, n: number, maxMs: number) => jitter(Math.min(maxMs, firstMs * 2 ** Math.min(n, 20)))
+/** The pause before the nth try. */
+export const backoff = (firstMs: number, n: number, maxMs: number) =>
+  jitter(Math.min(maxMs, firstMs * 2 ** Math.min(n, 20)))
 
-async function pause(consumer: Consumer, ms: number): Promise<void> {
+/** Waits, unless the server closes. */
+export async function pause(consumer: Consumer, ms: number): Promise<void> {
   await sleep(ms, undefined, { signal: consumer.closing }).catch(() => {})
 }

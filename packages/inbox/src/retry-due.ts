@@ -1,4 +1,5 @@
 import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store'
+import { isAboutRow } from './about-row.ts'
 import { attempt } from './attempt.ts'
 import { type Attempt, asDeliveryError } from './classify.ts'
 import { hold, refuse } from './conclude.ts'
@@ -6,22 +7,94 @@ import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
 import { UnknownType } from './errors.ts'
-import { jitter } from './process-item.ts'
+import { backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
+import { refuseUnstorable } from './unstorable.ts'
+import { askedMs } from './waiting.ts'
 
 const BATCH = 100
+/** One that is asked to wait is asked again after so long, unless it said when. */
+const WAIT_MS = 5_000
 
-/** Runs the deliveries that were set aside and may run now, until none is left. Returns how many came to an end. */
-export async function retryDue(consumer: Consumer): Promise<number> {
-  let finished = 0
-  while (consumer.gate.isOpen() && !consumer.closing.aborted) {
-    const due = await findRunnable(consumer.db, consumer.name, BATCH)
-    const ends = await Promise.all(due.map(row => consumer.chains.run(row, () => retryOne(consumer, row))))
-    const ended = ends.filter(Boolean).length
-    finished += ended
-    // The next of the same keys are free now; if nothing moved, others have them.
-    if (ended === 0) break
+/** One look for what is due: it runs each delivery once, until none is left. */
+interface Look {
+  found: StoredDelivery[]
+  tried: Set<string>
+  running: Set<Promise<unknown>>
+  finished: number
+}
+
+/**
+ * Runs the deliveries that were set aside and may run now, as many at a time as there may be handlers, the next as soon as
+ * one ends, until none is left. Looks may overlap: one that waits for a slow handler does not keep the next from what is
+ * due meanwhile.
+ *
+ * @returns `begun`: as many run as may; `ended`: none is left, and how many came to an end
+ */
+export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
+  const look: Look = { found: [], tried: new Set(), running: new Set(), finished: 0 }
+  const begun = fill(consumer, look)
+  const goOn = async () => {
+    await begun
+    while (look.running.size > 0) {
+      await Promise.race(look.running)
+      await fill(consumer, look)
+    }
+    return look.finished
   }
-  return finished
+  return { begun, ended: goOn() }
+}
+
+const hasPlace = ({ gate, closing, retrying, concurrency }: Consumer) =>
+  gate.isOpen() && !closing.aborted && retrying.size < concurrency
+
+/** Begins as many as may run at a time. */
+async function fill(consumer: Consumer, look: Look): Promise<void> {
+  while (hasPlace(consumer)) {
+    if (look.found.length === 0) look.found = await findDue(consumer, look)
+    if (look.found.length === 0) return
+    while (hasPlace(consumer)) {
+      const row = look.found.shift()
+      if (row === undefined) break
+      begin(consumer, look, row)
+    }
+  }
+}
+
+/** Types that fail for many keys have half of the places together, so that they do not keep others from theirs. */
+function isSlowShareTaken({ retrying, slowTypes, concurrency }: Consumer): boolean {
+  const slow = [...retrying.values()].filter(type => slowTypes.isSlow(type))
+  return slow.length >= Math.max(1, Math.floor(concurrency / 2))
+}
+
+async function findDue(consumer: Consumer, look: Look): Promise<StoredDelivery[]> {
+  const { db, name, retrying, slowTypes } = consumer
+  const exceptTypes = isSlowShareTaken(consumer) ? slowTypes.reasons().map(({ type }) => type) : []
+  const found = await findRunnable(db, name, { limit: BATCH, except: [...look.tried, ...retrying.keys()], exceptTypes })
+  // Another look may have begun some meanwhile.
+  return found.filter(({ eventId, type }) => !retrying.has(eventId) && !exceptTypes.includes(type))
+}
+
+function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
+  const { retrying, slowTypes } = consumer
+  const { eventId, type } = row
+  if (retrying.has(eventId) || (slowTypes.isSlow(type) && isSlowShareTaken(consumer))) return
+  look.tried.add(eventId)
+  retrying.set(eventId, type)
+  const work = consumer.chains
+    .run(row, () => retryOne(consumer, row))
+    .then(ended => {
+      if (ended) look.finished++
+    })
+    .catch(err => {
+      if (!consumer.closing.aborted) consumer.log.error({ err, eventId }, 'retry not recorded')
+    })
+    .finally(() => {
+      retrying.delete(eventId)
+      look.running.delete(work)
+      consumer.running.delete(work)
+    })
+  look.running.add(work)
+  consumer.running.add(work)
 }
 
 /** Runs one again. True when it is handled or refused. */
@@ -33,17 +106,30 @@ async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolea
   }
   if (!consumer.gate.isOpen()) return false
   const pass = await consumer.gate.enter()
-  const result = await attempt(consumer, item)
+  if (pass === undefined) return false
+  const result = await attemptWithPatience(consumer, item)
   try {
     const ended = await conclude(consumer, item, row, result)
-    if (result.kind === 'done' || result.kind === 'verdict') pass.good()
-    else if (result.kind === 'world') pass.bad(result.error)
-    else pass.neutral()
+    if (result.kind === 'world') pass.bad(result.error)
+    else if (result.kind === 'abandoned') pass.neutral()
+    else pass.good()
     return ended
   } catch (error) {
-    pass.bad(error)
-    consumer.log.error({ err: error, eventId: row.eventId }, 'retry not recorded')
-    return false
+    if (!isAboutRow(error)) {
+      pass.bad(error)
+      throw error
+    }
+    pass.neutral()
+    return await refuseUnstorable(consumer, item, error)
+  }
+}
+
+/** Transactions that are in the way of each other are not long. */
+async function attemptWithPatience(consumer: Consumer, item: Item): Promise<Attempt> {
+  for (let tries = 0; ; tries++) {
+    const result = await attempt(consumer, item)
+    if (result.kind !== 'again' || tries >= CONFLICT_TRIES || consumer.closing.aborted) return result
+    await pause(consumer, backoff(10, tries, 1_000))
   }
 }
 
@@ -60,18 +146,20 @@ function itemOf(consumer: Consumer, row: StoredDelivery): Item | Error {
 }
 
 async function conclude(consumer: Consumer, item: Item, row: StoredDelivery, result: Attempt): Promise<boolean> {
+  const { slowTypes } = consumer
   switch (result.kind) {
     case 'done':
+      if (result.how === 'handled') slowTypes.succeeded(row.type)
       return result.how === 'handled'
     case 'verdict':
+      slowTypes.succeeded(row.type)
       return await refuse(consumer, item, result.status, result.error, result.alarm)
     case 'failure':
+    case 'again':
+      slowTypes.failed(row.type, row, result.error)
       return await failAgain(consumer, item, row, result)
     case 'wait':
-      await later(consumer, row, row.attempts, result.ms ?? 5_000, result.error)
-      return false
-    case 'again':
-      await later(consumer, row, row.attempts, jitter(500), result.error)
+      await later(consumer, row, row.attempts, askedMs(consumer, row.type, result) ?? WAIT_MS, result.error)
       return false
     default:
       return false

@@ -1,15 +1,33 @@
+import { isAboutRow } from './about-row.ts'
 import type { Consumer } from './consumer.ts'
+import { backoff, pause } from './process-item.ts'
+import { STORE_TRIES } from './unstorable.ts'
 
-/** Runs bookkeeping outside a handler until the database has done it: what fails here is never the event's fault. */
-export async function untilItWorks<T>(consumer: Consumer, work: () => Promise<T>): Promise<T> {
-  for (;;) {
+/**
+ * Runs bookkeeping outside a handler until the database has done it: what fails here is not the event's fault, unless the
+ * database says that the row is what is wrong. Then it does `otherwise` after a few tries, and that until it works.
+ */
+export async function untilItWorks<T>(
+  consumer: Consumer,
+  work: () => Promise<T>,
+  otherwise: (error: unknown) => Promise<T>
+): Promise<T> {
+  let failure: unknown
+  for (let tries = 0; ; ) {
     const pass = await consumer.gate.enter()
+    if (pass === undefined) throw new Error('the group is left')
     try {
-      const result = await work()
+      const result = tries < STORE_TRIES ? await work() : await otherwise(failure)
       pass.good()
       return result
     } catch (error) {
-      pass.bad(error)
+      if (!isAboutRow(error)) {
+        pass.bad(error)
+        continue
+      }
+      failure = tries < STORE_TRIES ? error : failure
+      pass.neutral()
+      await pause(consumer, backoff(10, tries++, 30_000))
     }
   }
 }

@@ -60,7 +60,7 @@ t.test('failing, waiting and paused deliveries are given up, not failed', async 
   const { app, pool } = await build(t, app => {
     app.onEvent(Task, { retry: { quickRetryDelayMs: 60_000 } }, async (request, reply) => {
       asked++
-      if (request.body.id === 'wait') return reply.code(503).header('retry-after', '3600').send()
+      if (request.body.id === 'wait') return reply.code(503).header('retry-after', '2').send()
       throw new Error('broken')
     })
   })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import postgres from '@fastify/postgres'
-import { type TestDatabase, testDatabase, testKafka, until } from '@steadfast/dev-services'
+import { startProxy, type TcpProxy, type TestDatabase, testDatabase, testKafka, until } from '@steadfast/dev-services'
 import { defineEvent, type EventContract } from '@steadfast/events'
 import outbox from '@steadfast/outbox'
 import { migrate } from '@steadfast/store'
@@ -89,6 +89,16 @@ export async function build(
   return { app, ...database }
 }
 
+/** A way to a database that a test can cut off. */
+export async function proxied(t: Teardown, url: string): Promise<{ proxy: TcpProxy; url: string }> {
+  const address = new URL(url)
+  const proxy = await startProxy({ targetPort: Number(address.port) })
+  t.teardown(() => proxy.close())
+  address.hostname = '127.0.0.1'
+  address.port = String(proxy.port)
+  return { proxy, url: address.href }
+}
+
 /** A transport plugin on a broker in memory; the same broker for all who are given it. */
 export function memory(broker = memoryBroker()): FastifyPluginAsync {
   return fp(async (app: FastifyInstance) => {
@@ -150,11 +160,21 @@ export async function send(
 
 /** Sends `count` tasks `<id>-<n>` from number `first` on, in one batch. */
 export async function sendMany(app: FastifyInstance, id: string, first: number, count: number): Promise<void> {
-  let rest = Array.from({ length: count }, (_, i) => {
-    const data = { id: `${id}-${first + i}`, n: first + i }
-    const { topic, key, headers, raw } = deliveryOf(Task, data, { id: randomUUID() })
-    return { topic, key: key?.toString() ?? data.id, headers, value: raw }
-  })
+  const numbers = Array.from({ length: count }, (_, i) => first + i)
+  await publish(
+    app,
+    numbers.map(n => deliveryOf(Task, { id: `${id}-${n}`, n }, { id: randomUUID() }))
+  )
+}
+
+/** Publishes deliveries made by hand, all at once; again what a broker without leaders did not take. */
+export async function publish(app: FastifyInstance, deliveries: ReturnType<typeof deliveryOf>[]): Promise<void> {
+  let rest = deliveries.map(({ topic, key, headers, raw }) => ({
+    topic,
+    key: key?.toString() ?? '',
+    headers,
+    value: raw
+  }))
   await until(
     async () => {
       const results = await app.transport.publish(rest, AbortSignal.timeout(10_000))

@@ -1,12 +1,12 @@
 import type {} from '@fastify/postgres'
 import { parseOptions, type Transport } from '@steadfast/events'
-import { DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
+import { boundedQueries, DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Client, ClientConfig, Pool } from 'pg'
 import { createAnnouncer } from './announce.ts'
-import { boundedQueries } from './bounded-queries.ts'
 import { createRelay, type Relay } from './create-relay.ts'
+import { DatabaseSilent } from './errors.ts'
 import { type RelayOptions, RelayOptionsSchema } from './options.ts'
 
 export type { Relay, Tally } from './create-relay.ts'
@@ -28,7 +28,11 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   const pool = options.pool ?? fastify.pg.pool
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
   const clients = Math.max(1, Math.min(2, (pool.options.max ?? 10) - 1))
-  const queries = boundedQueries(pool, { clients, timeoutMs: options.queryTimeoutMs })
+  const queries = boundedQueries(pool, {
+    clients,
+    timeoutMs: options.queryTimeoutMs,
+    silent: ms => new DatabaseSilent(ms)
+  })
   const log = fastify.log.child({ name: '@steadfast/relay' })
   const db = storeOn(queries, schema)
   const relay = createRelay(db, transport, options, log)

@@ -14,7 +14,7 @@ t.test('many deliveries behind a held one are not even looked at', async t => {
   const free = delivery({ key: 'z' })
   await setAside(db, free, { state: 'BLOCKED', body })
   t.same(
-    (await findRunnable(db, 'deploy', 10)).map(r => r.eventId),
+    (await findRunnable(db, 'deploy', { limit: 10 })).map(r => r.eventId),
     [free.eventId]
   )
   const client = await pool.connect()
@@ -28,7 +28,7 @@ t.test('many deliveries behind a held one are not even looked at', async t => {
       return [] as R[]
     }
   }
-  await findRunnable(explaining, 'deploy', 10)
+  await findRunnable(explaining, 'deploy', { limit: 10 })
   t.notMatch(plan, /Seq Scan on inbox/)
   const most = Math.max(...[...plan.matchAll(/actual rows=([\d.]+)/g)].map(m => Number(m[1])))
   t.ok(most < 100, plan)
@@ -45,7 +45,7 @@ t.test('the first of each topic and key, whatever stands in other topics', async
   ]
   for (const row of rows) await setAside(db, row, { state: 'BLOCKED', body })
   t.same(
-    (await findRunnable(db, 'deploy', 10)).map(({ topic, key, eventId }) => [topic, key, eventId]),
+    (await findRunnable(db, 'deploy', { limit: 10 })).map(({ topic, key, eventId }) => [topic, key, eventId]),
     [rows[0], rows[2], rows[3], rows[4]].map(row => [row?.topic, row?.key, row?.eventId])
   )
 })

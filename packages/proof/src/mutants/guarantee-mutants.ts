@@ -166,8 +166,8 @@ export const guaranteeMutants: readonly Mutant[] = [
     edits: [
       inFile(
         'inbox/src/process-item',
-        'consumer.log.warn({ eventId, type: item.row.type, err: error }',
-        'consumer.log.warn({ eventId, type: item.row.type, data: item.data, err: error }'
+        'consumer.log.warn({ eventId: row.eventId, type: row.type, attempts, err: error }',
+        'consumer.log.warn({ eventId: row.eventId, type: row.type, attempts, data: item.data, err: error }'
       )
     ],
     catchBy: byTest('inbox/test/no-data-in-logs')

@@ -202,6 +202,49 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('inbox/test/order')
   },
   {
+    name: 'slow-type-runs-on',
+    invariant: [6, 'a type that fails for many keys is slowed down'],
+    edits: [inbox('slow-types', 'if (now < slow.probeAt) return false', 'if (now < 0) return false')],
+    catchBy: byTest('inbox/test/poison-bursts')
+  },
+  {
+    name: 'waits-in-memory',
+    invariant: [6, 'a key that waits holds no places of others'],
+    edits: [inbox('waiting', 'const IN_MEMORY_MS = 3_000', 'const IN_MEMORY_MS = 3_600_000')],
+    catchBy: byTest('inbox/test/waiting')
+  },
+  {
+    name: 'retry-after-uncapped',
+    invariant: [6, 'nothing waits for longer than an hour because a handler says so'],
+    edits: [inbox('retry-after', 'if (asked > LONGEST_WAIT_MS)', 'if (asked > Number.MAX_VALUE)')],
+    catchBy: byTest('inbox/test/waiting')
+  },
+  {
+    name: 'conflicts-for-ever',
+    invariant: [6, 'a transaction that is in the way of others is not retried for ever'],
+    edits: [inbox('process-item', '++tries.conflicts > CONFLICT_TRIES', '++tries.conflicts > 1_000_000')],
+    catchBy: byTest('inbox/test/waiting')
+  },
+  {
+    name: 'failing-probe-keeps-gate',
+    invariant: [6, 'a group finds its way back when the world is right again'],
+    edits: [
+      inbox('process-item', '(reached ? pass.good() : pass.neutral())', '(reached ? pass.neutral() : pass.neutral())'),
+      inbox(
+        'process-item',
+        "  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })\n  pass.good()",
+        "  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })\n  pass.neutral()"
+      )
+    ],
+    catchBy: byTest('inbox/test/world')
+  },
+  {
+    name: 'slow-key-delays-retries',
+    invariant: [6, 'a delivery that takes long keeps no other from being retried'],
+    edits: [inbox('retry-due', 'await Promise.race(look.running)', 'await Promise.all(look.running)')],
+    catchBy: byTest('inbox/test/retry-pool')
+  },
+  {
     name: 'delivery-route-reachable',
     invariant: [3, 'every effect traces back to a committed outbox row'],
     edits: [

@@ -165,7 +165,7 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const here = connection(world, 0)
     const name = consumerName(consumer)
     const want = expected.runnable(world.model, name, 3, world.now).map(d => d.eventId)
-    const have = (await findRunnable(here.db, name, 3, nowOf(world))).map(d => d.eventId)
+    const have = (await findRunnable(here.db, name, { limit: 3 }, nowOf(world))).map(d => d.eventId)
     const found = resultDifference('findRunnable', want, have)
     const row =
       want.length > 0

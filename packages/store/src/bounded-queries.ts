@@ -1,18 +1,37 @@
-import { guardPool, type Queryable } from '@steadfast/store'
-import type { Pool, PoolClient } from 'pg'
-import { DatabaseSilent } from './errors.ts'
+import type { Queryable } from './db.ts'
+import { guardPool } from './guard-pool.ts'
+
+/** What {@link boundedQueries} asks of a pool: a `pg.Pool` is one. */
+export interface BoundedPool {
+  connect(): Promise<BoundedClient>
+}
+
+interface BoundedClient {
+  query(query: { text: string; values: unknown[]; query_timeout: number }): Promise<{ rows: unknown[] }>
+  release(destroy?: boolean): void
+}
+
+/** How a handle is bounded. */
+export interface QueryBounds {
+  /** Connections that it borrows at a time, at most. */
+  clients: number
+  /** For each statement, on the client's side, and for a connection, in ms. */
+  timeoutMs: number
+  /** The error that says that there was no connection in time. */
+  silent: (timeoutMs: number) => Error
+}
 
 /**
  * A handle on the pool that borrows at most `clients` at a time, bounds every statement in time, and gives no client
  * back to the pool after an error: after a failover it may be a read-only one.
  */
-export function boundedQueries(pool: Pool, { clients, timeoutMs }: { clients: number; timeoutMs: number }): Queryable {
+export function boundedQueries(pool: BoundedPool, { clients, timeoutMs, silent }: QueryBounds): Queryable {
   guardPool(pool)
   let free = clients
   const waiting: (() => void)[] = []
 
   async function run(text: string, values: unknown[] | undefined) {
-    const client = await connect(pool, timeoutMs)
+    const client = await connect(pool, timeoutMs, silent)
     // pg bounds the wait for the answer with this member of the query, which its types do not know.
     const query = { text, values: values ?? [], query_timeout: timeoutMs }
     try {
@@ -41,7 +60,11 @@ export function boundedQueries(pool: Pool, { clients, timeoutMs }: { clients: nu
 }
 
 /** A client that comes too late goes back unused. */
-async function connect(pool: Pool, timeoutMs: number): Promise<PoolClient> {
+async function connect(
+  pool: BoundedPool,
+  timeoutMs: number,
+  silent: (timeoutMs: number) => Error
+): Promise<BoundedClient> {
   const connecting = pool.connect()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -50,7 +73,7 @@ async function connect(pool: Pool, timeoutMs: number): Promise<PoolClient> {
         client => client.release(),
         () => {}
       )
-      reject(new DatabaseSilent(timeoutMs))
+      reject(silent(timeoutMs))
     }, timeoutMs)
   })
   try {

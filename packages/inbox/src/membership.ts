@@ -1,0 +1,81 @@
+import { probeInbox } from '@steadfast/store'
+import { type Consumer, startConsumer } from './consumer.ts'
+import { pause } from './process-item.ts'
+
+/**
+ * Whether a group's member is there. A process whose database is away must not keep its partitions: others of the service
+ * may have one that answers.
+ */
+export interface Membership {
+  /** The group was paused: if that lasts, it is left. */
+  watch(): void
+  /** The group goes on. */
+  calm(): void
+  hasLeft(): boolean
+  /** Resolves when nothing changes any more, after the server began to close. */
+  settled(): Promise<void>
+}
+
+export function createMembership(of: () => Consumer): Membership {
+  let timer: NodeJS.Timeout | undefined
+  let state: 'member' | 'leaving' | 'left' = 'member'
+  let changing: Promise<void> = Promise.resolve()
+
+  async function isDatabaseAway(): Promise<boolean> {
+    return await probeInbox(of().db).then(
+      () => false,
+      () => true
+    )
+  }
+
+  /** Left only for want of a database, and while the broker would hand the partitions to others. */
+  async function leaveUnlessWell(): Promise<void> {
+    const consumer = of()
+    const { gate, closing, host, log, subscription } = consumer
+    if (gate.isOpen() || closing.aborted || subscription === undefined) return
+    if (!host.transport.health().ready || !(await isDatabaseAway())) return watch()
+    if (gate.isOpen() || closing.aborted) return
+    state = 'leaving'
+    log.error({ reason: gate.reason() }, 'the database is away: leaves the group, so that others take its partitions')
+    gate.leave()
+    consumer.subscription = undefined
+    await subscription.close(0)
+    state = 'left'
+    await joinAgain()
+  }
+
+  async function joinAgain(): Promise<void> {
+    const consumer = of()
+    const { gate, closing, log, options } = consumer
+    for (let pauseMs = options.pauseMs; !closing.aborted; pauseMs = Math.min(pauseMs * 2, options.pauseMaxMs)) {
+      await pause(consumer, pauseMs)
+      if (closing.aborted || (await isDatabaseAway())) continue
+      log.info('the database answers: joins the group again')
+      gate.open()
+      await startConsumer(consumer)
+      state = 'member'
+      return
+    }
+  }
+
+  function watch(): void {
+    clearTimeout(timer)
+    if (state !== 'member') return
+    timer = setTimeout(() => {
+      changing = leaveUnlessWell().catch(err => {
+        of().log.error({ err }, 'leaving or joining the group failed')
+        if (state !== 'member') changing = joinAgain().catch(() => {})
+      })
+    }, of().options.leaveAfterMs)
+  }
+
+  return {
+    watch,
+    calm: () => clearTimeout(timer),
+    hasLeft: () => state !== 'member',
+    async settled() {
+      clearTimeout(timer)
+      await changing
+    }
+  }
+}
