@@ -57,7 +57,7 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
     const events = made.map(({ event }) => event)
     return {
       title: `write ${events.map(e => `${e.id} (${e.type}, key ${e.key}, max_sends ${e.maxSends}, backoff ${e.resendBackoff})`).join(', ')}`,
-      run: db => writeEvents(db, events),
+      run: async db => void (await writeEvents(db, events)),
       expect(model, clock) {
         expected.appear(
           model,
