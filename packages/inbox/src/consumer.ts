@@ -134,7 +134,7 @@ export async function takeIn(consumer: Consumer, delivery: Delivery): Promise<Ac
   }
 }
 
-/** Looks for what is due now and then, until the server closes. A look that takes long keeps nobody from the next. */
+/** Looks for what is due now and then, until the server closes. What takes long keeps nobody from the next look. */
 export function pollConsumer(consumer: Consumer): void {
   const { closing, options } = consumer
   let timer: NodeJS.Timeout | undefined
@@ -142,7 +142,8 @@ export function pollConsumer(consumer: Consumer): void {
     if (!closing.aborted) consumer.log.error({ err }, 'looking for due deliveries failed')
   }
   const look = () => {
-    const { begun, ended } = lookForDue(consumer)
+    if (consumer.looking === undefined) lookForReplays(consumer).catch(failed)
+    const { begun, ended } = retryDue(consumer)
     ended.catch(() => {})
     begun.catch(failed).finally(poll)
   }
@@ -155,29 +156,18 @@ export function pollConsumer(consumer: Consumer): void {
 
 /** Runs what is due in the inbox, although the log may not be rewound now. Returns how many deliveries it finished. */
 export async function tickConsumer(consumer: Consumer): Promise<number> {
-  const { begun, ended } = lookForDue(consumer)
-  const [looked, finished] = await Promise.allSettled([begun, ended])
+  const [looked, finished] = await Promise.allSettled([lookForReplays(consumer), retryDue(consumer).ended])
   if (finished.status === 'rejected') throw finished.reason
   if (looked.status === 'rejected') throw looked.reason
   return finished.value
 }
 
-/** `begun`: what is due runs, and replays were looked for; `ended`: nothing is due any more. */
-function lookForDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
+/** One look at a time, which asks the broker: retries must not wait for it. */
+function lookForReplays(consumer: Consumer): Promise<void> {
   consumer.looking ??= consumer.replays.look(consumer).finally(() => {
     consumer.looking = undefined
   })
-  const replays = consumer.looking.then(
-    () => undefined,
-    reason => ({ reason })
-  )
-  const due = replays.then(() => retryDue(consumer))
-  const begun = async () => {
-    await due.then(({ begun }) => begun)
-    const failure = await replays
-    if (failure !== undefined) throw failure.reason
-  }
-  return { begun: begun(), ended: due.then(({ ended }) => ended) }
+  return consumer.looking
 }
 
 /**

@@ -3,7 +3,9 @@ import { EventEmitter, once } from 'node:events'
 import { until } from '@steadfast/dev-services'
 import { setAside, storeOn } from '@steadfast/store'
 import t from 'tap'
+import type { Consumer } from '../src/consumer.ts'
 import { decodeDelivery } from '../src/decode-delivery.ts'
+import { kConsumers } from '../src/index.ts'
 import { deliveryOf } from '../src/testing.ts'
 import { type Built, build, effects, FAST, groupOf, insertEffect, Task } from './helper.ts'
 
@@ -91,4 +93,26 @@ t.test('a group whose handler hangs keeps no other from its retries', async t =>
   await aside(built, 'k', 1)
   await until(async () => (await effects(built.pool)).length === 1)
   release.emit('end')
+})
+
+t.test('a broker that does not answer a look for replays keeps nothing from being retried', async t => {
+  const built = await build(
+    t,
+    app => {
+      app.onEvent(Task, async request => void (await insertEffect(request.tx, request.body)))
+    },
+    { inbox: { ...FAST, retryPollMs: 20 } }
+  )
+  const { app, pool } = built
+  const consumers = (app.inbox as unknown as { [kConsumers]: Map<string, Consumer> })[kConsumers]
+  const replays = consumers.get(app.inbox.group)?.replays
+  let asked = false
+  if (replays)
+    replays.look = async () => {
+      asked = true
+      await new Promise(() => {})
+    }
+  await until(() => asked)
+  await aside(built, 'k', 1)
+  await until(async () => (await effects(pool)).length === 1, { what: 'the retry' })
 })
