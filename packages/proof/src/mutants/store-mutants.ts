@@ -36,7 +36,7 @@ export const storeMutants: readonly Mutant[] = [
     name: 'mark-waits-for-locked-rows',
     invariant: [6, 'nothing stays unfinished: a row that somebody holds keeps no other from being marked'],
     edits: [inStore('mark-published', '     for update of e skip locked\n', '     for update of e\n')],
-    catchBy: { test: 'packages/store/test/mark-published.test.ts' }
+    catchBy: { test: 'packages/relay/test/failures.test.ts' }
   },
   {
     name: 'life-in-the-future',
