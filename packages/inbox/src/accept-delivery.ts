@@ -7,9 +7,10 @@ import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
 import { type Decoded, decodeData, decodeDelivery } from './decode-delivery.ts'
 import { answerKnown } from './duplicate.ts'
-import { Undecodable, UnknownType } from './errors.ts'
+import { Undecodable } from './errors.ts'
 import { processItem } from './process-item.ts'
 import { applySignal, signalContract } from './signals.ts'
+import { handlerFor, isIgnored, leaveFresh } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
 import { untilItWorks } from './until-it-works.ts'
 
@@ -55,10 +56,10 @@ async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: D
   const refused = (error: Error & { statusCode?: number }) => refuseRaw(consumer, row, raw, error)
   if (refusal !== undefined) return await refused(refusal)
   if (signalContract(row.type) !== undefined) return await takeSignal(consumer, row, raw)
-  const handler = consumer.registry.find(consumer.name, row.type)
-  if (handler === undefined) {
-    if (consumer.registry.ignores(delivery.topic, row.type)) return { outcome: 'ignored', eventId: row.eventId }
-    return await refused(new UnknownType(row.type))
+  const handler = handlerFor(consumer, row)
+  if (handler instanceof Error) {
+    if (isIgnored(consumer, row)) return { outcome: 'ignored', eventId: row.eventId }
+    return await leaveFresh(consumer, row, raw, handler)
   }
   let data: unknown
   try {

@@ -23,11 +23,11 @@ export async function refuse(
   { row, raw }: { row: NewDelivery; raw: Buffer },
   status: number,
   error: DeliveryError,
-  alarm?: string
+  { alarm, expired = false }: { alarm?: string | undefined; expired?: boolean } = {}
 ): Promise<boolean> {
   const { host, schema } = consumer
   const stored = await host.outbox.transaction(async tx => {
-    if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error }))) return false
+    if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error, expired }))) return false
     const signal = signalsTo(consumer, row) ? refusedSignal(row, host.outbox.source, status, error) : undefined
     if (signal !== undefined) await tx.write(signal)
     await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)

@@ -57,6 +57,8 @@ export interface Consumer extends Runtime {
   readonly longWaits: Set<string>
   readonly replays: Replays
   readonly running: Set<Promise<unknown>>
+  /** Types that were left for a process that knows them: each is told of once. */
+  readonly unknownTypes: Set<string>
   subscription: Subscription | undefined
   /** A look for replays that is on its way: there is one at a time. */
   looking: Promise<void> | undefined
@@ -100,6 +102,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     longWaits: new Set(),
     replays: createReplays(),
     running: new Set(),
+    unknownTypes: new Set(),
     subscription: undefined,
     looking: undefined
   }

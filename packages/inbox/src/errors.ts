@@ -16,11 +16,17 @@ export const DuplicateHandler = createError(
 export const InvalidGroup = createError('SF_INBOX_GROUP_INVALID', 'Not a name for a consumer group: %s', 500, TypeError)
 /** Bytes that are no event: kept as they came, REFUSED. */
 export const Undecodable = createError('SF_INBOX_UNDECODABLE', 'Not an event: %s', 400)
-/** An event of a type that no handler and no `ignoreEvents` declares: kept as it came, REFUSED. */
+/** An event of a type that no handler and no `ignoreEvents` declares: left for a process that does, REFUSED when none came. */
 export const UnknownType = createError(
   'SF_INBOX_UNKNOWN_TYPE',
   'No handler of this service takes %s, and none ignores it',
   404
+)
+/** An event whose `dataVersion` is newer than the contract's: left for a process that knows it, REFUSED when none came. */
+export const NewerVersion = createError(
+  'SF_INBOX_NEWER_VERSION',
+  'Version %s of the data of %s is newer than the contract of this service, %s',
+  422
 )
 /** A second, different answer to an event that another one has confirmed. Alarm; the handler does not run. */
 export const ConflictingAnswer = createError(

@@ -40,6 +40,7 @@ export const InboxSchema = Type.Object({
   retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({ type: 'object' })),
   onExhausted: Type.Union([Type.Literal('hold'), Type.Literal('refuse')], { default: 'hold' }),
   retryPollMs: durationOption(1_000, { minimum: 0, description: 'between two looks for what is due' }),
+  unknownPatienceMs: durationOption(3_600_000, { minimum: 0, description: 'for a process that knows the type' }),
   pauseAfterKeys: Type.Integer({ minimum: 1, default: 10 }),
   pauseMs: durationOption(1_000),
   pauseMaxMs: durationOption(30_000),
@@ -68,6 +69,11 @@ export interface InboxOptions {
   onExhausted?: 'hold' | 'refuse'
   /** Between two looks for retries and replays that are due, in ms; 0: only `tick()`. Default 1 s. */
   retryPollMs?: number
+  /**
+   * How long a delivery of a type that no handler of this process takes, or of a newer `dataVersion`, is left for a process
+   * of the group that knows it, in ms; then it is refused. Default 1 h.
+   */
+  unknownPatienceMs?: number
   /** So many keys of a type failed within a minute without a success between: the type is slowed down. Default 10. */
   pauseAfterKeys?: number
   /** The first pause before a probe of what is paused or slowed down, in ms; doubles up to `pauseMaxMs`. Default 1 s. */

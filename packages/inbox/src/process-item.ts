@@ -79,7 +79,7 @@ async function conclude(
       if (result.replay) return await failReplay(consumer, item, result.replay, result.error, pass)
       const { status, error, alarm } = result
       consumer.slowTypes.succeeded(type)
-      const stored = await refuse(consumer, item, status, error, alarm)
+      const stored = await refuse(consumer, item, status, error, { alarm })
       // Known before, or finished by somebody else meanwhile. To run it again would find that out only in its handler.
       if (!stored) await answerKnown(consumer, item.row)
       pass.good()

@@ -20,6 +20,8 @@ export interface Registry {
   find(group: string, type: string): Handler | undefined
   /** Whether a group need not be asked: the type is ignored on the topic, or another group's. */
   ignores(topic: string, type: string): boolean
+  /** The types that a group's handlers take, and by the same index the versions of their data. */
+  known(group: string): { types: string[]; versions: (string | null)[] }
   groups(): string[]
   topics(group: string): string[]
 }
@@ -46,6 +48,10 @@ export function createRegistry(): Registry {
       const types = ignored.get(topic)
       if (types === '*' || types?.has(type)) return true
       return [...handlers.values()].some(ofGroup => ofGroup.has(type))
+    },
+    known(group) {
+      const contracts = [...(handlers.get(group)?.values() ?? [])].map(({ contract }) => contract)
+      return { types: contracts.map(c => c.type), versions: contracts.map(c => c.dataVersion ?? null) }
     },
     groups: () => [...handlers.keys()],
     topics: group => [...new Set([...(handlers.get(group)?.values() ?? [])].map(h => h.contract.topic))]

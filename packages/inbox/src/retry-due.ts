@@ -6,8 +6,9 @@ import { hold, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
-import { UnknownType } from './errors.ts'
 import { backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
+import type { Handler } from './registry.ts'
+import { handlerFor, leaveStored } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
 import { askedMs } from './waiting.ts'
 
@@ -67,9 +68,11 @@ function isSlowShareTaken({ retrying, slowTypes, concurrency }: Consumer): boole
 }
 
 async function findDue(consumer: Consumer, look: Look): Promise<StoredDelivery[]> {
-  const { db, name, retrying, slowTypes } = consumer
+  const { db, name, retrying, slowTypes, registry, options } = consumer
+  const known = { ...registry.known(name), patienceMs: options.unknownPatienceMs }
   const exceptTypes = isSlowShareTaken(consumer) ? slowTypes.reasons().map(({ type }) => type) : []
-  const found = await findRunnable(db, name, { limit: BATCH, except: [...look.tried, ...retrying.keys()], exceptTypes })
+  const except = [...look.tried, ...retrying.keys()]
+  const found = await findRunnable(db, name, { limit: BATCH, known, except, exceptTypes })
   // Another look may have begun some meanwhile.
   return found.filter(({ eventId, type }) => !retrying.has(eventId) && !exceptTypes.includes(type))
 }
@@ -99,7 +102,9 @@ function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
 
 /** Runs one again. True when it is handled or refused. */
 async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolean> {
-  const item = itemOf(consumer, row)
+  const handler = handlerFor(consumer, row)
+  if (handler instanceof Error) return await leaveStored(consumer, row, handler)
+  const item = itemOf(consumer, row, handler)
   if (item instanceof Error) {
     const status = (item as { statusCode?: number }).statusCode ?? 400
     return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, status, asDeliveryError(item, status))
@@ -133,9 +138,7 @@ async function attemptWithPatience(consumer: Consumer, item: Item): Promise<Atte
   }
 }
 
-function itemOf(consumer: Consumer, row: StoredDelivery): Item | Error {
-  const handler = consumer.registry.find(consumer.name, row.type)
-  if (handler === undefined) return new UnknownType(row.type)
+function itemOf(consumer: Consumer, row: StoredDelivery, handler: Handler): Item | Error {
   const raw = row.body ?? Buffer.alloc(0)
   try {
     const data = decodeData(consumer.parseJson, raw)
@@ -153,7 +156,7 @@ async function conclude(consumer: Consumer, item: Item, row: StoredDelivery, res
       return result.how === 'handled'
     case 'verdict':
       slowTypes.succeeded(row.type)
-      return await refuse(consumer, item, result.status, result.error, result.alarm)
+      return await refuse(consumer, item, result.status, result.error, { alarm: result.alarm })
     case 'failure':
     case 'again':
       slowTypes.failed(row.type, row, result.error)

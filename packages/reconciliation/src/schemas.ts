@@ -26,7 +26,7 @@ export const Serial = Type.String({ pattern: '^[0-9]{1,18}$' })
 export const oneOf = <const T extends string>(...words: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: words })
 
 export const Status = oneOf('NEW', 'PUBLISHED', 'CONFIRMED', 'PARKED', 'RESOLVED')
-export const State = oneOf('DONE', 'RETRY', 'BLOCKED', 'HELD', 'REFUSED')
+export const State = oneOf('DONE', 'RETRY', 'BLOCKED', 'UNKNOWN', 'HELD', 'REFUSED')
 
 export const EventRow = Type.Object({
   id: Type.String(),

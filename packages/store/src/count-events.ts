@@ -38,7 +38,7 @@ export async function countEvents(db: Db): Promise<EventCounts> {
   for (const row of await db.rows<{ consumer: string; state: DeliveryState; count: number }>(
     `select consumer, state, count(*)::int as count from ${s}.inbox group by consumer, state order by consumer`
   )) {
-    inbox[row.consumer] ??= { DONE: 0, RETRY: 0, BLOCKED: 0, HELD: 0, REFUSED: 0 }
+    inbox[row.consumer] ??= { DONE: 0, RETRY: 0, BLOCKED: 0, UNKNOWN: 0, HELD: 0, REFUSED: 0 }
     const states = inbox[row.consumer]
     if (states) states[row.state] = row.count
   }

@@ -2,7 +2,7 @@ import type { EventEnvelope } from '@steadfast/events'
 import type { Db } from './db.ts'
 
 /** What became of a delivery, or what is still to become of it. */
-export type DeliveryState = 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
+export type DeliveryState = 'DONE' | 'RETRY' | 'BLOCKED' | 'UNKNOWN' | 'HELD' | 'REFUSED'
 
 /** A delivery before it is a row of the inbox: what the consumer knows of it when it arrives. */
 export interface NewDelivery {
@@ -50,6 +50,9 @@ export interface StoredDelivery extends NewDelivery {
 
 /** The states of a delivery behind which later ones of its consumer, topic and key wait: a list of SQL. */
 export const UNFINISHED = "('RETRY', 'BLOCKED', 'UNKNOWN', 'HELD')"
+
+/** Those of them that wait for the machine, not for a person: a list of SQL. */
+export const WAITING = "('RETRY', 'BLOCKED', 'UNKNOWN')"
 
 const msOf = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 

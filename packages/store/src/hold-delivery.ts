@@ -1,10 +1,10 @@
 import type { Db } from './db.ts'
-import type { DeliveryError } from './get-delivery.ts'
+import { type DeliveryError, WAITING } from './get-delivery.ts'
 
 /**
  * Gives a delivery up to a person: its retries are exhausted. Later ones of its topic and key wait behind it.
  *
- * @returns false when it is no longer waiting for a retry
+ * @returns false when it is no longer waiting
  */
 export async function holdDelivery(
   db: Db,
@@ -13,7 +13,7 @@ export async function holdDelivery(
   const rows = await db.rows(
     `update ${db.schema}.inbox
      set state = 'HELD', attempts = $3, outcome = $4, error = $5, due_at = null, updated_at = clock_timestamp()
-     where consumer = $1 and event_id = $2 and state in ('RETRY', 'BLOCKED')
+     where consumer = $1 and event_id = $2 and state in ${WAITING}
      returning event_id`,
     [held.consumer, held.eventId, held.attempts, held.outcome, JSON.stringify(held.error)]
   )

@@ -1,10 +1,10 @@
 import type { Db } from './db.ts'
-import type { DeliveryError } from './get-delivery.ts'
+import { type DeliveryError, WAITING } from './get-delivery.ts'
 
 /**
  * Makes a delivery that was set aside due again in `dueInMs`, with the count of attempts as given.
  *
- * @returns false when it is no longer waiting for a retry
+ * @returns false when it is no longer waiting
  */
 export async function retryLater(
   db: Db,
@@ -15,7 +15,7 @@ export async function retryLater(
     `update ${db.schema}.inbox
      set state = 'RETRY', attempts = $3, error = $5, updated_at = clock_timestamp(),
        due_at = coalesce($6::timestamptz, clock_timestamp()) + $4::float8 * interval '1 ms'
-     where consumer = $1 and event_id = $2 and state in ('RETRY', 'BLOCKED')
+     where consumer = $1 and event_id = $2 and state in ${WAITING}
      returning event_id`,
     [later.consumer, later.eventId, later.attempts, later.dueInMs, JSON.stringify(later.error), now]
   )

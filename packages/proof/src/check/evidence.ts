@@ -30,7 +30,7 @@ export interface InboxRow {
   consumer: string
   event_id: string
   arrival: string
-  state: 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
+  state: 'DONE' | 'RETRY' | 'BLOCKED' | 'UNKNOWN' | 'HELD' | 'REFUSED'
   key: string
   topic: string
   position: string

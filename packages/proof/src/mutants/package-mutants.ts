@@ -442,6 +442,24 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: { histories: 'event', count: 2000 }
   },
   {
+    name: 'unknown-type-refused-at-once',
+    invariant: [2, 'every committed event has its effect where a process of the group knows it'],
+    edits: [
+      inbox(
+        'accept-delivery',
+        'return await leaveFresh(consumer, row, raw, handler)',
+        'return await (row.type === raw.toString() ? leaveFresh(consumer, row, raw, handler) : refused(handler))'
+      )
+    ],
+    catchBy: byTest('inbox/test/unlike-processes')
+  },
+  {
+    name: 'newer-version-handled',
+    invariant: [2, 'data of a newer version wait for a process that knows it'],
+    edits: [inbox('data-version', 'return difference > 0', 'return difference > difference')],
+    catchBy: byTest('inbox/test/unlike-processes')
+  },
+  {
     name: 'newer-schema-locks-out',
     invariant: [6, 'after a migration that only widens, an old version starts'],
     edits: [

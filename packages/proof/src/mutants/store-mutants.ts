@@ -301,14 +301,48 @@ export const storeMutants: readonly Mutant[] = [
     invariant: [2, 'exactly one effect per consumer'],
     edits: [
       inStore('claim-retry', 'for update of i skip locked)', ')'),
-      inStore('claim-retry', "and i.state in ('RETRY', 'BLOCKED')\n     returning", '\n     returning')
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+      inStore('claim-retry', 'and i.state in ${WAITING}\n     returning', '\n     returning')
     ],
     catchBy: byInbox
   },
   {
     name: 'verdict-on-finished',
     invariant: [2, 'what is handled is not refused as well'],
-    edits: [inStore('refuse-delivery', "     where i.state in ('RETRY', 'BLOCKED')\n", '')],
+    edits: [
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
+      inStore('refuse-delivery', 'where i.state in ${WAITING} and (not $15 or', 'where (not $15 or')
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'unknown-refused-early',
+    invariant: [2, 'what this process does not know is left to one that does for the whole patience'],
+    edits: [
+      inStore(
+        'refuse-delivery',
+        "i.state = 'UNKNOWN' and i.due_at <= coalesce($16::timestamptz, clock_timestamp())",
+        "i.state = 'UNKNOWN' and $16::timestamptz is not distinct from $16"
+      )
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'unknown-is-overtaken',
+    invariant: [4, 'while a delivery waits for a process that knows it, nothing later of its key is applied'],
+    edits: [
+      inStore(
+        'get-delivery',
+        "UNFINISHED = \"('RETRY', 'BLOCKED', 'UNKNOWN', 'HELD')\"",
+        "UNFINISHED = \"('RETRY', 'BLOCKED', 'HELD')\""
+      )
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'retry-taken-from-who-knows',
+    invariant: [2, 'a retry is left to the processes that know its type'],
+    edits: [inStore('turn-unknown', 'i.due_at <= clock.now - clock.patience', 'i.due_at <= clock.now')],
     catchBy: byInbox
   },
   {

@@ -10,6 +10,7 @@ import type { Arriving, ModelDelivery } from './model.ts'
 import * as expected from './model.ts'
 import { inboxOperations, type Operation } from './operations.ts'
 import { retryDelivery } from './retry-delivery.ts'
+import { actOn, leave, look } from './unknown.ts'
 import {
   arriving,
   CONSUMERS,
@@ -183,6 +184,18 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const waits =
       isHeldOpen(world, row) && (verb === 'later' || verb === 'hold' || verb === 'refuse' || verb === 'aside')
     if (!waits) await lateVerb(world, connection(world, 0), verb, row)
+  },
+
+  leave: (world, { consumer }) => leave(world, consumer),
+
+  look: (world, { consumer, which, end }) => look(world, consumer, which, end),
+
+  async lateLook(world, { consumer, event, end }) {
+    const row = at(
+      world.model.deliveries.filter(d => d.consumer === consumerName(consumer)),
+      event
+    )
+    if (row !== undefined) await actOn(world, row, end)
   },
 
   async reprocess(world, { which }) {

@@ -1,6 +1,6 @@
 import type { Time } from '../differences.ts'
 
-export type State = 'DONE' | 'RETRY' | 'BLOCKED' | 'HELD' | 'REFUSED'
+export type State = 'DONE' | 'RETRY' | 'BLOCKED' | 'UNKNOWN' | 'HELD' | 'REFUSED'
 
 /** One row of the inbox as the model knows it. */
 export interface ModelDelivery {
@@ -66,8 +66,8 @@ export const emptyInbox = (): InboxModel => ({ deliveries: [], effects: [], caus
 export const findDelivery = (model: InboxModel, { consumer, eventId }: { consumer: string; eventId: string }) =>
   model.deliveries.find(d => d.consumer === consumer && d.eventId === eventId)
 
-const isUnfinished = ({ row }: ModelDelivery) =>
-  row.state === 'RETRY' || row.state === 'BLOCKED' || row.state === 'HELD'
+const isWaiting = (state: State) => state === 'RETRY' || state === 'BLOCKED' || state === 'UNKNOWN'
+const isUnfinished = ({ row }: ModelDelivery) => row.state === 'HELD' || isWaiting(row.state)
 const sameUnit = (a: Arriving, b: Arriving) => a.consumer === b.consumer && a.topic === b.topic && a.key === b.key
 
 /** Whether a delivery of this topic and key may not run now because of one that came before. */
@@ -113,10 +113,57 @@ export function runnable(model: InboxModel, consumer: string, limit: number, now
 
 /** Whether a delivery that was set aside is the first of its topic and key, and due. */
 export function mayRun(model: InboxModel, delivery: ModelDelivery, now: number): boolean {
-  const { state, due_at } = delivery.row
-  if (state !== 'BLOCKED' && !(state === 'RETRY' && typeof due_at === 'number' && due_at <= now)) return false
+  const { state } = delivery.row
+  if (!(state === 'BLOCKED' || state === 'UNKNOWN' || (state === 'RETRY' && isDue(delivery, now)))) return false
+  return isFirst(model, delivery)
+}
+
+const isDue = ({ row: { due_at } }: ModelDelivery, now: number, forMs = 0) =>
+  typeof due_at === 'number' && due_at <= now - forMs
+
+function isFirst(model: InboxModel, delivery: ModelDelivery): boolean {
   return !model.deliveries.some(d => sameUnit(d, delivery) && isUnfinished(d) && d.order < delivery.order)
 }
+
+/** What of the runnable wants something of a process that knows no type. */
+export function left(model: InboxModel, consumer: string, patienceMs: number, now: number): ModelDelivery[] {
+  return model.deliveries.filter(d => {
+    if (d.consumer !== consumer || !isFirst(model, d)) return false
+    const { state } = d.row
+    return (
+      state === 'BLOCKED' || (state === 'UNKNOWN' && isDue(d, now)) || (state === 'RETRY' && isDue(d, now, patienceMs))
+    )
+  })
+}
+
+/** A fresh delivery at a process that does not know it. */
+export function leave(model: InboxModel, arriving: Arriving, patienceMs: number, error: string, clock: Clock): boolean {
+  if (findDelivery(model, arriving) !== undefined) return false
+  const row: Partial<ModelDelivery['row']> = isKeyBusy(model, arriving)
+    ? { state: 'BLOCKED' }
+    : { state: 'UNKNOWN', due_at: clock.now + patienceMs, error }
+  insert(model, arrived(model, arriving, row, clock))
+  return true
+}
+
+/** It waits for a process that knows it from now on. */
+export function turn(
+  delivery: ModelDelivery | undefined,
+  patienceMs: number,
+  error: string,
+  { now, real }: Clock
+): boolean {
+  if (delivery === undefined) return false
+  const { row } = delivery
+  if (!(row.state === 'BLOCKED' || (row.state === 'RETRY' && isDue(delivery, now, patienceMs)))) return false
+  const was = row.error
+  Object.assign(row, { state: 'UNKNOWN', due_at: now + patienceMs, error: was ?? error, updated_at: { ...real } })
+  return true
+}
+
+/** Whether its patience is over. */
+export const isGivenUp = (delivery: ModelDelivery | undefined, now: number): delivery is ModelDelivery =>
+  delivery?.row.state === 'UNKNOWN' && isDue(delivery, now)
 
 /** The handler of a delivery that was set aside has committed. */
 export function finish(delivery: ModelDelivery, outcome: number, { real }: Clock): void {
@@ -131,7 +178,7 @@ export function finish(delivery: ModelDelivery, outcome: number, { real }: Clock
 }
 
 const waits = (delivery: ModelDelivery | undefined): delivery is ModelDelivery =>
-  delivery !== undefined && (delivery.row.state === 'RETRY' || delivery.row.state === 'BLOCKED')
+  delivery !== undefined && isWaiting(delivery.row.state)
 
 export function retryLater(
   delivery: ModelDelivery | undefined,

@@ -25,6 +25,12 @@ export type Operation =
       consumer: number
       event: number
     }
+  /** A process that does not know the type is handed the next event. */
+  | { op: 'leave'; consumer: number }
+  /** A process that knows no type looks what may be done. */
+  | { op: 'look'; consumer: number; which: number; end: 'refuse' | 'ignore' }
+  /** Such a process comes late, to a delivery in whatever state. */
+  | { op: 'lateLook'; consumer: number; event: number; end: 'turn' | 'refuse' | 'ignore' }
   | { op: 'reprocess'; which: number }
   | { op: 'release'; which: number }
   | { op: 'replay'; consumer: number; event: number; replay: number }
@@ -68,6 +74,9 @@ const weighted: [number, fc.Arbitrary<Operation>][] = [
       event
     })
   ],
+  [3, op('leave', { consumer })],
+  [4, op('look', { consumer, which, end: one('refuse', 'ignore') })],
+  [2, op('lateLook', { consumer, event, end: one('turn', 'refuse', 'ignore') })],
   [2, op('reprocess', { which })],
   [1, op('release', { which })],
   [1, op('replay', { consumer, event, replay: fc.nat(1) })],
