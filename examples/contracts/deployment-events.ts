@@ -14,6 +14,7 @@ export const DeploymentRequested = defineEvent({
   topic: 'market.deployments',
   key: data => data.orderId,
   awaits: { from: 'deploy' },
+  from: 'market',
   data: Type.Object({
     orderId,
     product: Type.String(),

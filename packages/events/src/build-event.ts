@@ -37,6 +37,8 @@ export interface NewEvent {
   headers: Record<string, string>
   maxSends: number
   awaitsFrom: string | null
+  /** A receipt confirms it. */
+  awaitsReceipt: boolean
   replyTo: string | null
   confirmWithinMs: number | null
   resendBackoff: number | null
@@ -120,6 +122,7 @@ export function buildEvent<S extends TSchema>(
     headers: checkHeaders(options.headers ?? {}),
     maxSends: awaits?.maxSends ?? defaults.maxSends,
     awaitsFrom: awaits?.from ?? null,
+    awaitsReceipt: awaits?.receipt ?? false,
     replyTo: awaits ? (sender.replyTo ?? `${sender.source}.signals`) : null,
     confirmWithinMs: awaiting('confirmWithinMs'),
     resendBackoff: awaiting('resendBackoff'),
@@ -174,6 +177,7 @@ function checkHeaders(headers: Record<string, string>): Record<string, string> {
 function checkIds({ inReplyTo, causationId, correlationId }: SendOptions): void {
   for (const [name, id] of Object.entries({ inReplyTo, causationId }))
     if (id !== undefined && !isUuid(id)) throw new HeaderInvalid(name, 'it must be the UUID of an event')
-  if (correlationId !== undefined && (typeof correlationId !== 'string' || !isStorable(correlationId)))
-    throw new HeaderInvalid('correlationId', 'the value must be a text')
+  if (correlationId === undefined) return
+  if (typeof correlationId !== 'string' || !isStorable(correlationId) || correlationId.length > 255)
+    throw new HeaderInvalid('correlationId', 'the value must be a text of at most 255 characters')
 }

@@ -40,6 +40,11 @@ export interface EventDefinition<in out S extends TSchema = TSchema, T extends s
   awaits?: Awaits
   /** The contract this event answers: its arrival at the asker confirms the asker's event. */
   answers?: AnyEventContract
+  /**
+   * The sources this event may come from; from others it is refused before its handler runs. Default: for an answer, whom
+   * the answered contract awaits it from; otherwise anybody.
+   */
+  from?: string | readonly string[]
 }
 
 /** A contract both sides share: what an event is, where it goes, what answers it. Made by {@link defineEvent}. */
@@ -83,6 +88,7 @@ export function buildContract<S extends TSchema, T extends string>(
   if (typeof definition.data !== 'object' || definition.data === null)
     throw new InvalidContract(type, 'data must be a TypeBox schema')
   if (awaits !== undefined) checkAwaits(type, awaits)
+  if (definition.from !== undefined) checkFrom(type, definition.from)
   const validator = Compile(definition.data)
   return Object.freeze({
     ...definition,
@@ -98,6 +104,18 @@ export function buildContract<S extends TSchema, T extends string>(
       }
     }
   })
+}
+
+/** The sources that an event of a contract may come from; `undefined`: any. */
+export function sendersOf({ from, answers }: Pick<EventContract, 'from' | 'answers'>): readonly string[] | undefined {
+  const senders = from ?? answers?.awaits?.from
+  return typeof senders === 'string' ? [senders] : senders
+}
+
+function checkFrom(type: string, from: string | readonly string[]): void {
+  const senders: readonly unknown[] = typeof from === 'string' ? [from] : from
+  if (!Array.isArray(senders) || senders.length === 0 || senders.some(name => typeof name !== 'string' || name === ''))
+    throw new InvalidContract(type, 'from must name a source, or a list of sources')
 }
 
 function checkAwaits(type: string, awaits: Awaits): void {

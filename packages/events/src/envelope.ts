@@ -99,9 +99,11 @@ export function textOf(bytes: Buffer): string | undefined {
  */
 export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): EventEnvelope {
   const text = (name: string) => delivery.headers[name]?.toString('utf8')
+  const bytesOf = (name: string) => delivery.headers[name]?.length ?? 0
   const required = (name: string) => {
     const value = text(`ce_${name}`)
     if (value === undefined || value === '' || value.includes('\u0000')) throw new Undecodable(`no ${name}`)
+    if (bytesOf(`ce_${name}`) > ATTRIBUTE_BYTES) throw new Undecodable(`${name} has more than ${ATTRIBUTE_BYTES} bytes`)
     return value
   }
   const version = text('ce_specversion')
@@ -113,13 +115,13 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
     throw new Undecodable('content-type is not JSON')
   const key = keyBytesOf(delivery)
   const optional = {
-    time: text('ce_time'),
+    time: textIf(RFC_3339, text('ce_time')),
     key: key && textOf(key),
-    sequence: text('ce_sequence'),
-    dataVersion: text('ce_dataversion'),
-    causationId: text('ce_causationid'),
-    correlationId: text('ce_correlationid'),
-    replyTo: text('ce_replyto')
+    sequence: textIf(DIGITS, text('ce_sequence')),
+    dataVersion: textIf(SHORT, text('ce_dataversion')),
+    causationId: textIf(SHORT, text('ce_causationid')),
+    correlationId: textIf(SHORT, text('ce_correlationid')),
+    replyTo: textIf(SHORT, text('ce_replyto'))
   }
   const present = Object.fromEntries(
     Object.entries(optional).filter(([, v]) => v !== undefined && v !== '' && !v.includes('\u0000'))
@@ -137,29 +139,61 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   }
 }
 
-/** Of a foreign producer it may be anything. */
+// Of a foreign producer each may be anything. An optional attribute that is not of its form is left out: handlers compute
+// with them, and they stand in tables and lines of logs.
+const ATTRIBUTE_BYTES = 1024
+const DIGITS = /^\d{1,19}$/
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/
+const SHORT = /^.{1,255}$/s
+
+const textIf = (form: RegExp, text: string | undefined) => (text !== undefined && form.test(text) ? text : undefined)
+
 function attemptOf(text = ''): number {
   return /^\d{1,15}$/.test(text) ? Math.max(1, Number(text)) : 1
 }
 
-/** The UUID under which an event is known here: its own id, or for a foreign id a hash (UUID v8) of source and id. */
+/**
+ * The UUID under which an event is known here: its own id, or for a foreign id a hash (UUID v8) of source and id. A UUID
+ * v8 is taken for a foreign id too, so that nobody can send an event under a hash that stands for another one.
+ */
 export function eventIdOf(source: string, id: string): string {
-  if (isUuid(id)) return id.toLowerCase()
-  return hashedId(`${source}\n${id}`)
+  if (isUuid(id) && id[14] !== '8') return id.toLowerCase()
+  return hashedId([`${source}\n${id}`])
 }
 
-/** A UUID for a message that has no readable id: from where it stands in the log, so that it is the same each time. */
-export function positionIdOf(topic: string, position: string): string {
-  return hashedId(`${topic}\n${position}\n`)
+/**
+ * The UUID v8 under which an event is known where its own id is taken: by an event of another source, or by one that
+ * nobody has vouched for. A hash of all that makes it another event.
+ */
+export function fullIdOf(event: { source: string; eventId: string; type: string; topic: string }): string {
+  return hashedId(['event', event.source, event.eventId, event.type, event.topic].map(framed))
 }
 
 /** A UUID in the place of a key that is no text or too long for an index, so that distinct keys stay distinct. */
 export function keyIdOf(key: Buffer): string {
-  return hashedId(Buffer.concat([Buffer.from('key\n'), key, Buffer.from('\n')]))
+  return hashedId([Buffer.from('key\n'), key, Buffer.from('\n')])
 }
 
-function hashedId(text: string | Buffer): string {
-  const bytes = createHash('sha256').update(text).digest().subarray(0, 16)
+/**
+ * A UUID v8 for a message whose own id counts for nothing: from where it stands in the log and from its bytes, so that it
+ * is the same each time, and another message's at the same place of a topic that was made anew is another one.
+ */
+export function placeIdOf({ topic, position, key, headers, raw }: Omit<Delivery, 'timestamp' | 'done'>): string {
+  const names = Object.keys(headers).sort()
+  const parts = [topic, position, key ?? '', ...names.flatMap(name => [name, headers[name] ?? '']), raw]
+  return hashedId(['place', ...parts].map(framed))
+}
+
+/** Two lists of parts are never one text: each part has its length before it. */
+const framed = (part: string | Uint8Array): Buffer => {
+  const bytes = Buffer.from(part as string)
+  return Buffer.concat([Buffer.from(`${bytes.length}:`), bytes])
+}
+
+function hashedId(parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  const bytes = hash.digest().subarray(0, 16)
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')

@@ -18,3 +18,7 @@ export const HeaderInvalid = createError('SF_EVENTS_HEADER_INVALID', 'Header %s:
 export const RewindInvalid = createError('SF_EVENTS_REWIND_INVALID', 'Cannot rewind to %s', 400, TypeError)
 /** A delivery that is no CloudEvents 1.0 message in binary mode. */
 export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEvents 1.0 message: %s', 400)
+/** A delivery whose signature is absent or wrong, or by a key that is not its source's. */
+export const BadSignature = createError('SF_EVENTS_SIGNATURE_INVALID', 'The signature is not accepted: %s', 403)
+/** A key that nothing can be signed, or verified, with. */
+export const SigningKeyInvalid = createError('SF_EVENTS_KEY_INVALID', 'Key %s: %s', 500, TypeError)

@@ -14,16 +14,18 @@ export {
   defineEvent,
   type EventContract,
   type EventData,
-  type EventDefinition
+  type EventDefinition,
+  sendersOf
 } from './define-event.ts'
 export {
   decodeEnvelope,
   type EventEnvelope,
   encodeEvent,
   eventIdOf,
+  fullIdOf,
   keyBytesOf,
   keyIdOf,
-  positionIdOf,
+  placeIdOf,
   type SendableEvent,
   textOf
 } from './envelope.ts'
@@ -40,6 +42,7 @@ export {
 } from './options.ts'
 export { checkRewind } from './rewind.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
+export { checkKey, type SigningKey, signMessage, type Verification, verifyDelivery } from './signature.ts'
 export {
   type Delivery,
   type Outgoing,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Type } from 'typebox'
-import { type Awaits, defineEvent, type EventData, RefusedSignal } from '../src/index.ts'
+import { type Awaits, defineEvent, type EventData, RefusedSignal, sendersOf } from '../src/index.ts'
 
 const data = Type.Object({ orderId: Type.String(), size: Type.Optional(Type.Integer()) })
 const good = { type: 'market.ordered', topic: 'orders', data }
@@ -75,4 +75,19 @@ t.test('what is not a schema, and what is no way to wait', async t => {
     ...good,
     awaits: { from: 'deploy', maxSends: 1, confirmWithinMs: 1, giveUpAfterMs: 1, resendBackoff: 1 }
   })
+})
+
+t.test('who may send it', async t => {
+  const Asked = defineEvent({ ...good, awaits: { from: 'deploy' } })
+  t.equal(sendersOf(Asked), undefined, 'anybody')
+  t.same(sendersOf(defineEvent({ ...good, answers: Asked })), ['deploy'], 'whoever is awaited')
+  t.same(sendersOf(defineEvent({ ...good, answers: Asked, from: ['a', 'b'] })), ['a', 'b'])
+  t.same(sendersOf(defineEvent({ ...good, from: 'market' })), ['market'])
+  t.equal(sendersOf(defineEvent({ ...good, answers: defineEvent(good) })), undefined)
+  for (const from of ['', [], [''], 7, ['a', 7], null, {}])
+    t.throws(
+      () => defineEvent({ ...good, from: from as string }),
+      { code: 'SF_EVENTS_CONTRACT_INVALID', message: /from must name/ },
+      JSON.stringify(from)
+    )
 })

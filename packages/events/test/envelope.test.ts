@@ -4,9 +4,10 @@ import {
   decodeEnvelope,
   encodeEvent,
   eventIdOf,
+  fullIdOf,
   keyBytesOf,
   keyIdOf,
-  positionIdOf,
+  placeIdOf,
   type SendableEvent
 } from '../src/index.ts'
 
@@ -83,7 +84,8 @@ t.test('there and back again', async t => {
   const word = fc.string({ minLength: 1, unit: letter })
   const optional = fc.option(word)
   const any = fc.record({
-    id: fc.uuid(),
+    // one of version 8 is taken for a foreign one
+    id: fc.uuid({ version: [1, 2, 3, 4, 5, 6, 7] }),
     seq: fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(String),
     source: word,
     type: word,
@@ -216,9 +218,61 @@ t.test('ids that stand for others are the same each time and do not collide', as
   t.equal(eventIdOf('s', event.id.toUpperCase()), event.id)
   t.equal(eventIdOf('s', 'x'), eventIdOf('s', 'x'))
   t.not(eventIdOf('s', 'x'), eventIdOf('t', 'x'))
-  t.equal(positionIdOf('a', '0:1'), positionIdOf('a', '0:1'))
-  t.not(positionIdOf('a', '0:1'), positionIdOf('a', '0:2'))
-  t.not(positionIdOf('s', 'x'), eventIdOf('s', 'x'))
+  const v8 = '0190a0a0-0000-8000-8000-000000000001'
+  t.not(eventIdOf('s', v8), v8, 'nobody takes a hash for his id')
+  const claim = { source: 's', eventId: event.id, type: 't', topic: 'a' }
+  t.equal(fullIdOf(claim), fullIdOf({ ...claim }))
+  for (const other of [{ source: 'sa' }, { eventId: v8 }, { type: 'u' }, { topic: 'b' }])
+    t.not(fullIdOf({ ...claim, ...other }), fullIdOf(claim), JSON.stringify(other))
+})
+
+t.test('a place in the log and the bytes there are one id; other bytes, or another place, another', async t => {
+  const place = {
+    topic: 'a',
+    position: '0:1',
+    key: Buffer.from('k'),
+    headers: headersOf({ x: '1', y: '2' }),
+    raw: Buffer.from('r')
+  }
+  t.equal(placeIdOf({ ...place, headers: headersOf({ y: '2', x: '1' }) }), placeIdOf(place))
+  const others = [
+    { topic: 'b' },
+    { position: '0:2' },
+    { key: Buffer.from('l') },
+    { raw: Buffer.from('s') },
+    { headers: headersOf({ x: '1' }) },
+    { headers: headersOf({ x: '1', y: '3' }) },
+    { headers: headersOf({ x: '1y', '': '2' }) }
+  ]
+  const ids = [place, ...others.map(other => ({ ...place, ...other }))].map(placeIdOf)
+  t.equal(new Set(ids).size, ids.length)
+})
+
+t.test('an attribute that is not of its form is left out, or the message is no event', async t => {
+  const decode = (wrong: Record<string, string>) => decodeEnvelope({ headers: headersOf({ ...least, ...wrong }) })
+  for (const time of ['2026-01-01T00:00:00Z', '2026-01-01t00:00:00.123456789+01:00'])
+    t.equal(decode({ ce_time: time }).time, time)
+  t.equal(decode({ ce_sequence: '9'.repeat(19) }).sequence, '9'.repeat(19))
+  t.equal(decode({ ce_correlationid: 'c'.repeat(255) }).correlationId, 'c'.repeat(255))
+  const { headers: _, ...bare } = decode({})
+  for (const wrong of [
+    { ce_time: 'yesterday' },
+    { ce_time: '2026-01-01' },
+    { ce_sequence: 'not a number' },
+    { ce_sequence: '-1' },
+    { ce_sequence: '9'.repeat(20) },
+    { ce_correlationid: 'c'.repeat(256) },
+    { ce_replyto: 'r'.repeat(256) },
+    { ce_dataversion: 'v'.repeat(256) },
+    { ce_causationid: 'v'.repeat(256) }
+  ]) {
+    const { headers: _, ...envelope } = decode(wrong)
+    t.same(envelope, bare, JSON.stringify(wrong).slice(0, 50))
+  }
+  for (const name of ['ce_id', 'ce_source', 'ce_type']) {
+    t.equal(typeof decode({ [name]: 'x'.repeat(1024) }).id, 'string')
+    t.throws(() => decode({ [name]: 'x'.repeat(1025) }), { code: 'SF_EVENTS_UNDECODABLE', message: /1024 bytes/ }, name)
+  }
 })
 
 t.test('a key is bytes: text where it is one, and told apart where it is none', async t => {
@@ -235,5 +289,5 @@ t.test('a key is bytes: text where it is one, and told apart where it is none', 
   t.equal(keyBytesOf(keyed(Buffer.alloc(0))), undefined)
   t.equal(keyBytesOf(keyed(undefined)), undefined)
   t.equal(new Set(['80', '81', 'efbfbd'].map(key => keyIdOf(hex(key)))).size, 3)
-  t.equal(keyIdOf(Buffer.from('k'.repeat(2000))), positionIdOf('key', 'k'.repeat(2000)), 'as long keys always were')
+  t.equal(keyIdOf(Buffer.from('k'.repeat(2000))), '73f23f4a-8fbf-872e-9ae1-a65cb096c5f4', 'as long keys always were')
 })

@@ -1,14 +1,14 @@
-import { type Delivery, isUuid } from '@steadfast/events'
+import { type Delivery, isUuid, placeIdOf } from '@steadfast/events'
 import type { DeliveryError, NewDelivery } from '@steadfast/store'
+import { disbelief, forgery, replyTopicOf } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
-import { asDeliveryError } from './classify.ts'
-import { refuse } from './conclude.ts'
+import { ALARMS, asDeliveryError, DISBELIEVED } from './classify.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
 import { type Decoded, decodeData, decodeDelivery } from './decode-delivery.ts'
-import { answerKnown } from './duplicate.ts'
 import { Undecodable } from './errors.ts'
 import { processItem } from './process-item.ts'
+import { atPlace, type Fresh, refuseFresh } from './refuse-fresh.ts'
 import { applySignal, signalContract } from './signals.ts'
 import { handlerFor, isIgnored, leaveFresh } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
@@ -53,65 +53,70 @@ export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Pr
 
 async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: Decoded): Promise<Accepted> {
   const { raw } = delivery
-  const refused = (error: Error & { statusCode?: number }) => refuseRaw(consumer, row, raw, error)
-  if (refusal !== undefined) return await refused(refusal)
-  if (signalContract(row.type) !== undefined) return await takeSignal(consumer, row, raw)
+  const fresh: Fresh = { row, raw, placeId: () => placeIdOf(delivery) }
+  if (refusal !== undefined) return await refuseRaw(consumer, fresh, refusal)
+  if (passesBy(consumer, row)) return { outcome: 'ignored', eventId: row.eventId }
+  const forged = forgery(consumer, delivery)
+  if (forged !== undefined) return await refuseRaw(consumer, fresh, forged)
+  if (signalContract(row.type) !== undefined) return await takeSignal(consumer, fresh)
+  row.replyTo = replyTopicOf(consumer, row)
   const handler = handlerFor(consumer, row)
-  if (handler instanceof Error) {
-    if (isIgnored(consumer, row)) return { outcome: 'ignored', eventId: row.eventId }
-    return await leaveFresh(consumer, row, raw, handler)
-  }
+  if (handler instanceof Error) return await leaveFresh(consumer, fresh, handler)
+  const doubt = disbelief(handler.contract, row)
+  if (doubt !== undefined) return await refuseRaw(consumer, fresh, doubt)
   let data: unknown
   try {
     data = decodeData(consumer.parseJson, raw)
   } catch (error) {
-    return await refused(error as Error)
+    return await refuseRaw(consumer, fresh, error as Error)
   }
-  const item: Item = { row, raw, data, deliveredAt: delivery.timestamp, handler }
+  const item: Item = { ...fresh, data, deliveredAt: delivery.timestamp, handler }
   return await consumer.chains.run(row, () => processItem(consumer, item))
+}
+
+/** Signals of other groups, or on other topics than one's own, speak to somebody else; other types may be ignored. */
+function passesBy(consumer: Consumer, row: NewDelivery): boolean {
+  if (signalContract(row.type) !== undefined) return !consumer.isOwn || row.topic !== consumer.host.outbox.replyTo
+  return isIgnored(consumer, row)
 }
 
 async function refuseRaw(
   consumer: Consumer,
-  row: NewDelivery,
-  raw: Buffer,
-  error: Error & { statusCode?: number }
+  fresh: Fresh,
+  error: Error & { statusCode?: number; code?: string }
 ): Promise<Accepted> {
   const status = error.statusCode ?? 400
   const reason = asDeliveryError(error, status)
+  const alarm = ALARMS.has(error.code ?? '') ? error.code : undefined
+  const own = DISBELIEVED.has(error.code ?? '') ? atPlace(fresh) : fresh
   const stored = await untilItWorks(
     consumer,
-    async () => {
-      const isNew = await refuse(consumer, { row, raw }, status, reason)
-      if (!isNew) await answerKnown(consumer, row)
-      return isNew
-    },
-    error => refuseUnstorable(consumer, { row, raw }, error)
+    () => refuseFresh(consumer, own, { status, error: reason, alarm }),
+    error => refuseUnstorable(consumer, own, error)
   )
-  return { outcome: stored ? 'refused' : 'duplicate', eventId: row.eventId, status, error: reason }
+  return { outcome: stored ? 'refused' : 'duplicate', eventId: own.row.eventId, status, error: reason }
 }
 
-/** Signals of other groups, or on other topics than one's own, speak to somebody else. */
-async function takeSignal(consumer: Consumer, row: NewDelivery, raw: Buffer): Promise<Accepted> {
+async function takeSignal(consumer: Consumer, fresh: Fresh): Promise<Accepted> {
+  const { row, raw } = fresh
   const contract = signalContract(row.type)
-  if (!consumer.isOwn || row.topic !== consumer.host.outbox.replyTo) return { outcome: 'ignored', eventId: row.eventId }
   let data: unknown
   try {
     data = decodeData(consumer.parseJson, raw)
   } catch (error) {
-    return await refuseRaw(consumer, row, raw, error as Error)
+    return await refuseRaw(consumer, fresh, error as Error)
   }
   const refusal =
     contract?.refusal(data) ?? (isUuid((data as { eventId: string }).eventId) ? undefined : 'eventId is no UUID')
-  if (refusal !== undefined) return await refuseRaw(consumer, row, raw, new Undecodable(refusal))
+  if (refusal !== undefined) return await refuseRaw(consumer, fresh, new Undecodable(refusal))
   const outcome = await untilItWorks<'signal' | 'refused'>(
     consumer,
     async () => {
-      await applySignal(consumer.db, row.envelope, data)
+      await applySignal(consumer, row, data)
       return 'signal'
     },
     async error => {
-      await refuseUnstorable(consumer, { row, raw }, error)
+      await refuseUnstorable(consumer, fresh, error)
       return 'refused'
     }
   )

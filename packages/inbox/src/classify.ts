@@ -1,7 +1,19 @@
+import { errors } from '@steadfast/events'
 import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store'
 import { isAboutRow } from './about-row.ts'
 import type { DeliveryContext } from './context.ts'
-import { AnswerRaced, ConflictingAnswer, LateAnswer, NotCommitted, OrphanAnswer, Unstorable } from './errors.ts'
+import {
+  AnswerRaced,
+  ConflictingAnswer,
+  ForeignSource,
+  IdReused,
+  LateAnswer,
+  NotCommitted,
+  OrphanAnswer,
+  UnaskedSignal,
+  Unstorable,
+  WrongTopic
+} from './errors.ts'
 import { readRetryAfter } from './retry-after.ts'
 
 /** What one run of a delivery came to; see the outcome table in the README. */
@@ -37,10 +49,17 @@ const DOWN = /^(?:08|57P|53|58|25006)/
 /** A statement took too long, the handler idled too long, or its transaction lasted too long. */
 const TOO_LONG = new Set(['57014', '25P03', '25P04'])
 const NO_DATABASE = new Set(['SF_OUTBOX_NO_CONNECTION', 'SF_OUTBOX_CONNECTION_LOST', 'SF_OUTBOX_OUTCOME_UNKNOWN'])
-/** Codes of answers that do not fit: they change nothing. */
-export const ALARMS: ReadonlySet<string> = new Set(
-  [ConflictingAnswer, LateAnswer, OrphanAnswer].map(E => new E('').code)
+/** Codes of what is not believed to be what it says: it has no id of its own, and nobody is told. */
+export const DISBELIEVED: ReadonlySet<string> = new Set(
+  [errors.BadSignature, WrongTopic, ForeignSource, IdReused].map(E => new E().code)
 )
+/** Codes of these and of signals that nobody asked for: whoever writes to a topic can cause them. */
+export const CLAIMS: ReadonlySet<string> = new Set([...DISBELIEVED, new UnaskedSignal().code])
+/** Codes of what is not believed, and of answers that do not fit: they change nothing. */
+export const ALARMS: ReadonlySet<string> = new Set([
+  ...DISBELIEVED,
+  ...[ConflictingAnswer, LateAnswer, OrphanAnswer].map(E => new E('').code)
+])
 const RACED = new AnswerRaced('').code
 /** Of those who stand before the handler: nobody may come in, nothing is found, nothing may be sent. */
 const CLOSED_DOOR = new Set([401, 403, 404, 405, 407, 413, 414, 415, 421, 431])
@@ -119,7 +138,7 @@ export function asDeliveryError(error: unknown, status?: number): DeliveryError 
 /** Text without what PostgreSQL cannot store. */
 export const storable = (text: string) => text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd')
 
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'string' ? code : undefined
 }

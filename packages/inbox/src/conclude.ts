@@ -7,27 +7,36 @@ import {
   refuseDelivery,
   storeOn
 } from '@steadfast/store'
+import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
-import { ALARMS } from './classify.ts'
+import { ALARMS, CLAIMS, DISBELIEVED } from './classify.ts'
 import type { Consumer } from './consumer.ts'
 import { refusedSignal } from './signals.ts'
+
+/** Why a delivery is refused. `alarm`: a code of what a person must see. */
+export interface Verdict {
+  status: number
+  error: DeliveryError
+  alarm?: string | undefined
+  /** Only if the patience with a delivery that this process does not know is over. Default false. */
+  expired?: boolean
+}
 
 /**
  * Stores a verdict in a transaction of its own, and in the same one tells the asker, and parks the request that a
  * refused answer belongs to.
  *
- * @returns false when the delivery is finished already
+ * @returns false when the delivery is finished already, or another event has its id
  */
 export async function refuse(
   consumer: Consumer,
   { row, raw }: { row: NewDelivery; raw: Buffer },
-  status: number,
-  error: DeliveryError,
-  { alarm, expired = false }: { alarm?: string | undefined; expired?: boolean } = {}
+  { status, error, alarm, expired = false }: Verdict
 ): Promise<boolean> {
   const { host, schema } = consumer
   const stored = await host.outbox.transaction(async tx => {
     if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error, expired }))) return false
+    if (DISBELIEVED.has(error.code ?? '')) return true
     const signal = signalsTo(consumer, row) ? refusedSignal(row, host.outbox.source, status, error) : undefined
     if (signal !== undefined) await tx.write(signal)
     await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)
@@ -35,9 +44,18 @@ export async function refuse(
   })
   if (!stored) return false
   if (channels.refused.hasSubscribers) channels.refused.publish({ ...aboutRow(row), status, error })
-  if (alarm !== undefined) raise(consumer, alarm, row.eventId, error.message)
-  else
-    consumer.log.warn({ eventId: row.eventId, type: row.type, status, code: error.code }, `refused: ${error.message}`)
+  if (alarm !== undefined) raise(consumer, alarm, row, error.message)
+  else {
+    const { write, omitted } = consumer.refusalLines(row.source)
+    const about = {
+      eventId: row.eventId,
+      type: clip(row.type),
+      status,
+      code: error.code,
+      ...(omitted > 0 && { omitted })
+    }
+    if (write) consumer.log.warn(about, `refused: ${error.message}`)
+  }
   return true
 }
 
@@ -62,17 +80,23 @@ export async function hold(
   return true
 }
 
-/** Says what a person must see. */
-export function raise(consumer: Consumer, code: string, eventId: string, message: string): void {
-  consumer.log.error({ code, eventId }, message)
+/** Says what a person must see. What others can cause by a message is a warning, of which each source has a share. */
+export function raise(consumer: Consumer, code: string, row: NewDelivery, message: string): void {
+  const { eventId } = row
   if (channels.alarm.hasSubscribers) channels.alarm.publish({ code, eventId, message })
+  const about = { code, eventId, type: clip(row.type), topic: row.topic, source: clip(row.source) }
+  if (!CLAIMS.has(code)) {
+    consumer.log.error(about, message)
+    return
+  }
+  const { write, omitted } = consumer.refusalLines(row.source)
+  if (write) consumer.log.warn({ ...about, ...(omitted > 0 && { omitted }) }, message)
 }
 
 /** Whether the sender of an event hears of it from this group: only from the one whose answer it awaits. */
 export function signalsTo(consumer: Consumer, row: NewDelivery): boolean {
   if (!consumer.isOwn || row.replyTo === null) return false
-  const awaits = consumer.registry.find(consumer.name, row.type)?.contract.awaits
-  return awaits === undefined || awaits.from === consumer.host.outbox.source
+  return consumer.registry.find(consumer.name, row.type)?.contract.awaits?.from === consumer.host.outbox.source
 }
 
 /** The type of this service's own event that a delivery answers, if it does. */

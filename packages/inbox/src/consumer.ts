@@ -7,6 +7,7 @@ import { DatabaseSilent } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
 import type { Host } from './host.ts'
 import { createKeyChains, type KeyChains } from './key-chains.ts'
+import { createLogSampler, type LogSampler } from './log-sampler.ts'
 import { createMembership, type Membership } from './membership.ts'
 import type { ParsedOptions } from './options.ts'
 import type { Registry } from './registry.ts'
@@ -59,6 +60,10 @@ export interface Consumer extends Runtime {
   readonly running: Set<Promise<unknown>>
   /** Types that were left for a process that knows them: each is told of once. */
   readonly unknownTypes: Set<string>
+  /** Whether a line about a refusal of a source is written. */
+  readonly refusalLines: LogSampler
+  /** Sources of which it was said that signals are not sent where they ask for them. */
+  readonly warned: Set<string>
   subscription: Subscription | undefined
   /** A look for replays that is on its way: there is one at a time. */
   looking: Promise<void> | undefined
@@ -103,6 +108,8 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     replays: createReplays(),
     running: new Set(),
     unknownTypes: new Set(),
+    refusalLines: createLogSampler(),
+    warned: new Set(),
     subscription: undefined,
     looking: undefined
   }

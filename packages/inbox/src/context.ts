@@ -19,8 +19,10 @@ export interface DeliveredEvent extends EventEnvelope {
 
 /** What is on its way to a handler: fresh from the transport, or out of the inbox again. */
 export interface Item {
+  /** Becomes another one when the id turns out to be another event's. */
   row: NewDelivery
   raw: Buffer
+  placeId(): string
   data: unknown
   deliveredAt: Date
   handler: Handler

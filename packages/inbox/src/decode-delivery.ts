@@ -6,12 +6,17 @@ import {
   isUuid,
   keyBytesOf,
   keyIdOf,
-  positionIdOf,
+  placeIdOf,
   textOf
 } from '@steadfast/events'
 import type { NewDelivery } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import { Undecodable } from './errors.ts'
+
+// Of what is no event, so much of the headers is kept for a person. The body is kept whole.
+const HEADERS_MAX = 100
+const TEXT_MAX = 1024
+const clip = (text: string) => text.slice(0, TEXT_MAX)
 
 /** What a delivery says of itself. */
 export interface Decoded {
@@ -20,21 +25,23 @@ export interface Decoded {
   refusal?: Error
 }
 
-/** Reads everything but the data. What is no event has a row nonetheless, under an id made of its place in the log. */
+/** Reads everything but the data. What is no event has a row nonetheless, under an id made of its place in the log and its bytes. */
 export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
   try {
     const envelope = decodeEnvelope(delivery)
     return { row: rowOf(consumer, delivery, envelope, orderOf(keyBytesOf(delivery), envelope.id)) }
   } catch (error) {
-    const text = (name: string) => delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? ''
+    const text = (name: string) => clip(delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? '')
     const envelope: EventEnvelope = {
-      id: positionIdOf(delivery.topic, delivery.position),
+      id: placeIdOf(delivery),
       source: text('ce_source'),
       type: text('ce_type'),
       attempt: 1,
       replay: false,
       headers: Object.fromEntries(
-        Object.keys(delivery.headers).map(name => [name.replaceAll('\u0000', ''), text(name)])
+        Object.keys(delivery.headers)
+          .slice(0, HEADERS_MAX)
+          .map(name => [clip(name.replaceAll('\u0000', '')), text(name)])
       )
     }
     return { row: rowOf(consumer, delivery, envelope, envelope.id), refusal: error as Error }

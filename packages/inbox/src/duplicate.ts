@@ -16,10 +16,10 @@ export async function answerDuplicate(
 ): Promise<void> {
   // Answers are the service's own; other groups only handle.
   if (!consumer.isOwn) return
-  const { state, eventId, error } = known
+  const { state, envelope, error } = known
   if (state === 'DONE' || state === 'REFUSED') {
     const { answers } = await replayAnswers(db, {
-      causationId: eventId,
+      causationId: envelope.id,
       source: consumer.host.outbox.source,
       of: state
     })

@@ -38,6 +38,18 @@ export const ConflictingAnswer = createError(
 export const LateAnswer = createError('SF_INBOX_LATE_ANSWER', 'Event %s was resolved before its answer came', 409)
 /** An answer to an event that this service does not know. Alarm; the handler does not run. */
 export const OrphanAnswer = createError('SF_INBOX_ORPHAN_ANSWER', 'No event %s in this outbox', 409)
+/** An event on another topic than its contract's. Alarm; the handler does not run, and nobody is told. */
+export const WrongTopic = createError('SF_INBOX_WRONG_TOPIC', '%s on %s, as from %s: that is not its topic', 403)
+/** An event from a source that its contract does not allow, or whose answer is not awaited. Alarm; as above. */
+export const ForeignSource = createError('SF_INBOX_FOREIGN_SOURCE', '%s on %s is not to be sent by %s', 403)
+/** The id of another event of the same source, with another type or topic. Alarm; the handler does not run, nobody is told. */
+export const IdReused = createError(
+  'SF_INBOX_ID_REUSED',
+  'Event %s of %s is of another type or topic; this one is %s',
+  409
+)
+/** A signal about an event that does not await it, or not from its source. Alarm; it changes nothing. */
+export const UnaskedSignal = createError('SF_INBOX_UNASKED_SIGNAL', '%s from %s: event %s does not await it', 403)
 /** The answered event changed hands while the handler ran; the delivery runs again. */
 export const AnswerRaced = createError('SF_INBOX_ANSWER_RACED', 'Event %s changed while its answer was handled', 503)
 /** The handler answered below 400, but its transaction did not commit. A failure. */

@@ -3,6 +3,7 @@ import type {} from '@fastify/postgres'
 import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { signalsTo } from './conclude.ts'
 import {
   type Consumer,
   createConsumer,
@@ -115,7 +116,8 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     },
     async progress(eventId) {
       const row = await getDelivery(storeOn(host.pg.pool, schema), group, eventId)
-      const signal = row && inProgressSignal(row, host.outbox.source)
+      const own = consumers.get(group)
+      const signal = row && own && signalsTo(own, row) ? inProgressSignal(row, host.outbox.source) : undefined
       if (signal === undefined) return false
       await host.outbox.transaction(tx => tx.write(signal))
       return true

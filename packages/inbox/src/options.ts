@@ -1,4 +1,4 @@
-import { CENTURY_MS, durationOption, LONGEST_MS, parseOptions } from '@steadfast/events'
+import { CENTURY_MS, checkKey, durationOption, LONGEST_MS, parseOptions, type Verification } from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
 
@@ -29,6 +29,8 @@ const HandlerSchema = Type.Object({
   lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_MS }))
 })
 
+const Topic = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' })
+
 /** What {@link InboxOptions} are checked by, `retry` apart. */
 export const InboxSchema = Type.Object({
   group: Type.Optional(Type.String()),
@@ -46,6 +48,16 @@ export const InboxSchema = Type.Object({
   pauseMaxMs: durationOption(30_000),
   leaveAfterMs: durationOption(30_000),
   closeDeadlineMs: durationOption(10_000, { minimum: 0, description: 'for deliveries at work when the server closes' }),
+  replyTo: Type.Record(Type.String(), Type.Union([Topic, Type.Array(Topic)]), { default: {} }),
+  verify: Type.Optional(
+    Type.Object(
+      {
+        keys: Type.Unsafe<Verification['keys']>({ type: 'object' }),
+        requiredFrom: Type.Optional(Type.Array(Type.String()))
+      },
+      { additionalProperties: false }
+    )
+  ),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })
 
@@ -87,6 +99,16 @@ export interface InboxOptions {
   leaveAfterMs?: number
   /** How long the closing server waits for deliveries at work, in ms. Default 10 s. */
   closeDeadlineMs?: number
+  /**
+   * Topics where a source may have its signals beside `<source>.signals`, by source. To others nothing is sent, since
+   * whoever writes an envelope says where it is to go.
+   */
+  replyTo?: Record<string, string | string[]>
+  /**
+   * The keys by which signatures of envelopes are verified, before anything else. Default: none is looked at. See
+   * "Signed envelopes" in the README of `@steadfast/events`.
+   */
+  verify?: Verification
   /** Creates missing topics when the server starts. Default: off, topics are the broker's owner's. */
   ensureTopics?: { partitions: number }
 }
@@ -113,11 +135,13 @@ export interface ParsedHandlerOptions {
   lockTimeoutMs: number
 }
 
-/** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID */
+/** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID, SF_EVENTS_KEY_INVALID */
 export function parseInboxOptions(given: unknown): ParsedOptions {
   const options = parseOptions('@steadfast/inbox', InboxSchema, given)
   const retry = parseOptions('@steadfast/inbox, retry', RetrySchema, options.retry)
   if (options.group !== undefined) checkGroup(options.group)
+  for (const keys of Object.values(options.verify?.keys ?? {}))
+    for (const [keyId, key] of Object.entries(keys)) checkKey(keyId, key, 'public')
   return { ...options, retry }
 }
 

@@ -8,9 +8,9 @@ import { type Attempt, asDeliveryError } from './classify.ts'
 import { hold, raise, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
-import { answerKnown } from './duplicate.ts'
 import { TypeSlow } from './errors.ts'
 import type { Pass } from './gate.ts'
+import { refuseFresh } from './refuse-fresh.ts'
 import { refuseUnstorable, STORE_TRIES } from './unstorable.ts'
 import { waitOf } from './waiting.ts'
 
@@ -79,9 +79,9 @@ async function conclude(
       if (result.replay) return await failReplay(consumer, item, result.replay, result.error, pass)
       const { status, error, alarm } = result
       consumer.slowTypes.succeeded(type)
-      const stored = await refuse(consumer, item, status, error, { alarm })
-      // Known before, or finished by somebody else meanwhile. To run it again would find that out only in its handler.
-      if (!stored) await answerKnown(consumer, item.row)
+      // A duplicate was known before, or finished by somebody else meanwhile: to run it again would find that out only in
+      // its handler.
+      const stored = await refuseFresh(consumer, item, { status, error, alarm })
       pass.good()
       return stored ? { outcome: 'refused', status, error } : { outcome: 'duplicate', status, error }
     }
@@ -153,7 +153,7 @@ async function fail(
   tries.failures = 0
   const [first] = retry.delaysMs
   if (first === undefined && onExhausted === 'refuse') {
-    const stored = await refuse(consumer, item, status, error)
+    const stored = await refuse(consumer, item, { status, error })
     pass.good()
     return stored ? { outcome: 'refused', status, error } : undefined
   }
@@ -233,7 +233,7 @@ async function failReplay(
 ): Promise<Conclusion> {
   const { consumer: name, eventId } = row
   await claimReplay(consumer.db, { replayId: replay.id, consumer: name, eventId, error })
-  raise(consumer, REPLAY_FAILED, eventId, `replay ${replay.id}: ${error.message}`)
+  raise(consumer, REPLAY_FAILED, row, `replay ${replay.id}: ${error.message}`)
   pass.good()
   return { outcome: 'skipped', error }
 }

@@ -1,7 +1,8 @@
 import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store'
 import { isAboutRow } from './about-row.ts'
 import { attempt } from './attempt.ts'
-import { type Attempt, asDeliveryError } from './classify.ts'
+import { disbelief } from './believe.ts'
+import { ALARMS, type Attempt, asDeliveryError } from './classify.ts'
 import { hold, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { Item } from './context.ts'
@@ -106,8 +107,9 @@ async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolea
   if (handler instanceof Error) return await leaveStored(consumer, row, handler)
   const item = itemOf(consumer, row, handler)
   if (item instanceof Error) {
-    const status = (item as { statusCode?: number }).statusCode ?? 400
-    return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, status, asDeliveryError(item, status))
+    const { statusCode: status = 400, code = '' } = item as { statusCode?: number; code?: string }
+    const verdict = { status, error: asDeliveryError(item, status), alarm: ALARMS.has(code) ? code : undefined }
+    return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, verdict)
   }
   if (!consumer.gate.isOpen()) return false
   const pass = await consumer.gate.enter()
@@ -139,10 +141,13 @@ async function attemptWithPatience(consumer: Consumer, item: Item): Promise<Atte
 }
 
 function itemOf(consumer: Consumer, row: StoredDelivery, handler: Handler): Item | Error {
+  const doubt = disbelief(handler.contract, row)
+  if (doubt !== undefined) return doubt
   const raw = row.body ?? Buffer.alloc(0)
+  const placeId = () => row.eventId
   try {
     const data = decodeData(consumer.parseJson, raw)
-    return { row, raw, data, deliveredAt: row.receivedAt, handler, stored: { attempts: row.attempts } }
+    return { row, raw, placeId, data, deliveredAt: row.receivedAt, handler, stored: { attempts: row.attempts } }
   } catch (error) {
     return error as Error
   }
@@ -156,7 +161,7 @@ async function conclude(consumer: Consumer, item: Item, row: StoredDelivery, res
       return result.how === 'handled'
     case 'verdict':
       slowTypes.succeeded(row.type)
-      return await refuse(consumer, item, result.status, result.error, { alarm: result.alarm })
+      return await refuse(consumer, item, result)
     case 'failure':
     case 'again':
       slowTypes.failed(row.type, row, result.error)
@@ -179,7 +184,7 @@ async function failAgain(
   const attempts = row.attempts + 1
   const delayMs = retry.delaysMs[attempts - 1]
   if (delayMs !== undefined) await later(consumer, row, attempts, jitter(delayMs), error)
-  else if (onExhausted === 'refuse') return await refuse(consumer, item, status, error)
+  else if (onExhausted === 'refuse') return await refuse(consumer, item, { status, error })
   else await hold(consumer, row, attempts, status, error)
   return false
 }

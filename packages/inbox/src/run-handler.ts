@@ -6,8 +6,8 @@ import {
   confirmEvent,
   type Db,
   findCaused,
+  findKnown,
   finishDelivery,
-  getDelivery,
   type Replay,
   receiveDelivery,
   setAside,
@@ -15,12 +15,21 @@ import {
   supersedeAnswer
 } from '@steadfast/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { answeredBy, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryContext } from './context.ts'
 import { answerDuplicate, isSameRecord } from './duplicate.ts'
-import { AnswerRaced, ConflictingAnswer, LateAnswer, NoRedirect, OrphanAnswer } from './errors.ts'
+import {
+  AnswerRaced,
+  ConflictingAnswer,
+  ForeignSource,
+  IdReused,
+  LateAnswer,
+  NoRedirect,
+  OrphanAnswer
+} from './errors.ts'
 import type { DeliveryTransaction } from './host.ts'
 import { receiptSignal, signalContract } from './signals.ts'
 
@@ -73,17 +82,24 @@ async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): 
   const { lockTimeoutMs, timeoutMs } = handler.options
   if (stored) return (await claimRetry(db, { consumer, eventId, lockTimeoutMs, timeoutMs })) ? undefined : 'lost'
   if (await receiveDelivery(db, row, lockTimeoutMs, timeoutMs)) return undefined
-  const known = await getDelivery(db, consumer, eventId)
-  if (known === undefined) return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
+  const found = await findKnown(db, row)
+  if (found.fit === 'reused') throw new IdReused(eventId, clip(row.source), row.type)
+  if (found.fit === 'other') {
+    context.item.row = { ...row, eventId: found.eventId }
+    return await take(context, db, tx)
+  }
+  if (found.fit === 'none') return (await setAside(db, row, { state: 'BLOCKED', body: raw })) ? 'blocked' : 'lost'
+  const { known } = found
   if (!isSameRecord(context.consumer, known, row)) {
     await answerDuplicate(context.consumer, db, tx, known)
     return 'duplicate'
   }
   const replay = context.consumer.replays.current
   if (replay === undefined || known.state !== 'DONE') return 'skipped'
-  if (!(await claimReplay(db, { replayId: replay.id, consumer, eventId }))) return 'skipped'
+  if (!(await claimReplay(db, { replayId: replay.id, consumer, eventId: known.eventId }))) return 'skipped'
   context.replay = replay
-  await keepIds(context.consumer, db, tx, eventId, replay)
+  context.item.row = { ...row, eventId: known.eventId }
+  await keepIds(context.consumer, db, tx, row.envelope.id, replay)
   if (replay.answers === 'stored') await answerDuplicate(context.consumer, db, tx, known)
   return undefined
 }
@@ -129,6 +145,7 @@ async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransacti
   const fit = await checkAnswer(db, answer)
   if (fit === 'conflict') throw new ConflictingAnswer(causationId)
   if (fit === 'late') throw new LateAnswer(causationId)
+  if (fit === 'foreign') throw new ForeignSource(row.type, row.topic, clip(source))
   if (fit === 'unknown') throw new OrphanAnswer(causationId)
   // Confirmed by this very answer, whose row retention has removed: handled before.
   if (fit === 'same') context.ended = 'duplicate'
@@ -144,7 +161,7 @@ function prepareCommit(context: DeliveryContext, db: Db, tx: DeliveryTransaction
   const { row, handler } = context.item
   const { headers } = row.envelope
   const { eventId } = row
-  tx.causedBy({ eventId, eventType: row.type, correlationId: row.correlationId ?? undefined, headers })
+  tx.causedBy({ eventId: row.envelope.id, eventType: row.type, correlationId: row.correlationId ?? undefined, headers })
   const receipt = handler.contract.awaits?.receipt === true && !context.replay && signalsTo(context.consumer, row)
   tx.beforeCommit(async answer => {
     const status = (answer as { statusCode?: number } | undefined)?.statusCode ?? 200

@@ -9,16 +9,18 @@ import {
   RefusedSignal
 } from '@steadfast/events'
 import {
+  checkAnswer,
   confirmEvent,
-  type Db,
   type DeliveryError,
   extendDeadline,
   type NewDelivery,
   parkEvent
 } from '@steadfast/store'
+import { clip } from './believe.ts'
 import { storable } from './classify.ts'
-
-const TOPIC = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+import { raise } from './conclude.ts'
+import type { Consumer } from './consumer.ts'
+import { UnaskedSignal } from './errors.ts'
 
 /** Makes a signal about a delivery: for the `replyto` topic of its envelope, keyed as the event itself. */
 function signalOf(
@@ -27,15 +29,16 @@ function signalOf(
   to: { row: NewDelivery; source: string; isAnswer: boolean }
 ): NewEvent | undefined {
   const { row } = to
-  if (row.replyTo === null || !TOPIC.test(row.replyTo)) return undefined
-  const signal = buildEvent(contract, { eventId: row.eventId, consumer: row.consumer, ...data }, { source: to.source })
+  if (row.replyTo === null) return undefined
+  const { id: eventId } = row.envelope
+  const signal = buildEvent(contract, { eventId, consumer: row.consumer, ...data }, { source: to.source })
   const key = row.envelope.key ?? row.eventId
   return {
     ...signal,
     topic: row.replyTo,
     key,
     lane: laneOf(key),
-    causationId: row.eventId,
+    causationId: eventId,
     correlationId: row.correlationId,
     isAnswer: to.isAnswer,
     headers: traceOf(row.envelope)
@@ -74,9 +77,11 @@ export const signalContract = (type: string): AnyEventContract | undefined => SI
 
 /**
  * Does what a signal says, at the sender of the event it speaks of. Each is one guarded statement that may be repeated,
- * so signals need no row in the inbox; and one that was lost and comes again still works.
+ * so signals need no row in the inbox; and one that was lost and comes again still works. One that is not from the source
+ * whose answer the event awaits, or that confirms what awaits no receipt, raises an alarm and changes nothing.
  */
-export async function applySignal(db: Db, envelope: EventEnvelope, data: unknown): Promise<void> {
+export async function applySignal(consumer: Consumer, row: NewDelivery, data: unknown): Promise<void> {
+  const { db } = consumer
   const { eventId, ...signal } = data as {
     eventId: string
     consumer: string
@@ -84,12 +89,19 @@ export async function applySignal(db: Db, envelope: EventEnvelope, data: unknown
     code?: string
     message?: string
   }
-  const from = envelope.source
-  if (envelope.type === InProgressSignal.type) await extendDeadline(db, { id: eventId, from })
-  else if (envelope.type === ReceiptSignal.type)
-    await confirmEvent(db, { causationId: eventId, answerId: envelope.id, source: from, answersType: null })
-  else {
+  const { source, type } = row
+  const receipt = type === ReceiptSignal.type
+  const answer = { causationId: eventId, answerId: row.eventId, source, answersType: null, receipt }
+  if (receipt) {
+    if ((await confirmEvent(db, answer)) !== 'unchanged') return
+  } else if (type === InProgressSignal.type) {
+    if (await extendDeadline(db, { id: eventId, from: source })) return
+  } else {
     const error = `${signal.consumer} refused it: ${[signal.status, signal.code, signal.message].filter(Boolean).join(' ')}`
-    await parkEvent(db, { id: eventId, from, reason: 'REFUSED', error: storable(error) })
+    if (await parkEvent(db, { id: eventId, from: source, reason: 'REFUSED', error: storable(error) })) return
   }
+  const fit = await checkAnswer(db, answer)
+  if (fit !== 'foreign' && fit !== 'other') return
+  const { code, message } = new UnaskedSignal(type, clip(source), eventId)
+  raise(consumer, code, row, message)
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { buildEvent, type Delivery, type EventContract, encodeEvent } from '@steadfast/events'
+import { buildEvent, type Delivery, type EventContract, encodeEvent, sendersOf } from '@steadfast/events'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import type { Accepted } from './accept-delivery.ts'
@@ -10,7 +10,7 @@ import { kConsumers } from './index.ts'
 export interface DeliverOptions {
   /** The event's id; give the same one twice for a duplicate. Default: a new one. */
   id?: string
-  /** Who sent it. Default: whom the answered contract awaits its answer from, else `test`. */
+  /** Who sent it. Default: the first whom the contract allows, else `test`. */
   source?: string
   /** The event it answers or was caused by. */
   causationId?: string
@@ -57,7 +57,7 @@ export function deliveryOf<S extends TSchema, T extends string>(
   data: Static<S>,
   options: DeliverOptions = {}
 ): Delivery {
-  const source = options.source ?? contract.answers?.awaits?.from ?? 'test'
+  const source = options.source ?? sendersOf(contract)?.[0] ?? 'test'
   const event = buildEvent(contract as unknown as EventContract, data, { source }, { headers: options.headers ?? {} })
   const message = encodeEvent({
     ...event,

@@ -7,20 +7,22 @@ import {
   turnUnknown
 } from '@steadfast/store'
 import type { Accepted } from './accept-delivery.ts'
+import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { asDeliveryError } from './classify.ts'
 import { refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import { isNewer } from './data-version.ts'
-import { answerKnown } from './duplicate.ts'
 import { NewerVersion, UnknownType } from './errors.ts'
+import { type Fresh, storeFresh } from './refuse-fresh.ts'
 import type { Handler } from './registry.ts'
+import { refuseUnstorable } from './unstorable.ts'
 import { untilItWorks } from './until-it-works.ts'
 
 /** The handler of this process for a delivery, or why there is none. */
 export function handlerFor({ registry, name }: Consumer, { type, envelope }: NewDelivery): Handler | Error {
   const handler = registry.find(name, type)
-  if (handler === undefined) return new UnknownType(type)
+  if (handler === undefined) return new UnknownType(clip(type))
   const { dataVersion } = handler.contract
   if (isNewer(envelope.dataVersion, dataVersion)) return new NewerVersion(envelope.dataVersion, type, dataVersion)
   return handler
@@ -31,19 +33,19 @@ export const isIgnored = ({ registry, name }: Consumer, { topic, type }: NewDeli
   registry.find(name, type) === undefined && registry.ignores(topic, type)
 
 /** Leaves a fresh delivery to a process that knows it. */
-export async function leaveFresh(consumer: Consumer, row: NewDelivery, raw: Buffer, why: Error): Promise<Accepted> {
+export async function leaveFresh(consumer: Consumer, fresh: Fresh, why: Error): Promise<Accepted> {
   const error = reasonOf(why)
+  const left = { body: fresh.raw, patienceMs: consumer.options.unknownPatienceMs, error }
   // In its turn: what is before it in this process's memory has no row yet that it would have to wait behind.
-  const stored = await consumer.chains.run(row, () =>
-    untilItWorks(consumer, async () => {
-      const left = { body: raw, patienceMs: consumer.options.unknownPatienceMs, error }
-      const isNew = await leaveUnknown(consumer.db, row, left)
-      if (!isNew) await answerKnown(consumer, row)
-      return isNew
-    })
+  const stored = await consumer.chains.run(fresh.row, () =>
+    untilItWorks(
+      consumer,
+      () => storeFresh(consumer, fresh, () => leaveUnknown(consumer.db, fresh.row, left)),
+      failure => refuseUnstorable(consumer, fresh, failure)
+    )
   )
-  if (stored) tell(consumer, row, error)
-  return { outcome: stored ? 'set-aside' : 'duplicate', eventId: row.eventId, error }
+  if (stored) tell(consumer, fresh.row, error)
+  return { outcome: stored ? 'set-aside' : 'duplicate', eventId: fresh.row.eventId, error }
 }
 
 /**
@@ -59,9 +61,8 @@ export async function leaveStored(consumer: Consumer, row: StoredDelivery, why: 
     return false
   }
   if (isIgnored(consumer, row)) return await endIgnored(consumer.db, name, eventId)
-  return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, error.status ?? 404, error, {
-    expired: true
-  })
+  const verdict = { status: error.status ?? 404, error, expired: true }
+  return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, verdict)
 }
 
 const reasonOf = (why: Error): DeliveryError => asDeliveryError(why, (why as { statusCode?: number }).statusCode)
@@ -71,5 +72,6 @@ function tell(consumer: Consumer, row: NewDelivery, error: DeliveryError): void 
   const { type } = row
   if (consumer.unknownTypes.has(type)) return
   consumer.unknownTypes.add(type)
-  consumer.log.warn({ type, code: error.code }, `type ${type} is not known to this process; left for one that knows it`)
+  const about = { type: clip(type), code: error.code }
+  consumer.log.warn(about, `type ${clip(type)} is not known to this process; left for one that knows it`)
 }

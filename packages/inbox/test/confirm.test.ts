@@ -93,15 +93,29 @@ t.test('an answer to an event that nobody knows is recorded, with an alarm', asy
   t.same(await effects(pool), [])
 })
 
-t.test('an answer of another source, or one that answers nothing, is an ordinary event', async t => {
+t.test('one that answers nothing is an ordinary event', async t => {
   const { answer, event, pool, alarms } = await asker(t)
-  t.match(await answer({ source: 'impostor' }), { outcome: 'handled' })
   t.match(await answer({ causationId: undefined }), { outcome: 'handled' })
   t.match(await answer({ causationId: 'no-uuid' }), { outcome: 'handled' })
   t.match(await event(), { status: 'NEW' })
-  t.equal((await effects(pool)).length, 3)
+  t.equal((await effects(pool)).length, 2)
   t.same(alarms, [])
 })
+
+t.test(
+  'an answer that the request does not await from its source is refused, with an alarm, before its handler',
+  async t => {
+    const { answer, event, pool, alarms, set } = await asker(t)
+    await set(`awaits_from = 'another worker'`)
+    t.match(await answer(), { outcome: 'refused', error: { code: 'SF_INBOX_FOREIGN_SOURCE' } })
+    t.equal((await event()).status, 'NEW')
+    t.same(await effects(pool), [])
+    t.same(
+      alarms.map(({ code }) => code),
+      ['SF_INBOX_FOREIGN_SOURCE']
+    )
+  }
+)
 
 t.test('a refused answer parks its request, with a link; again when it comes again', async t => {
   const { answer, event, set, pool } = await asker(t, () => {

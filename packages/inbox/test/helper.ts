@@ -82,7 +82,8 @@ export async function build(
   } as Parameters<typeof outbox>[1])
   await options.before?.(app)
   const group = groupOf(options.source ?? 'worker')
-  await app.register(inbox, { ...FAST, group, ensureTopics: { partitions: 3 }, ...options.inbox })
+  const replyTo = { shop: SIGNALS, test: SIGNALS }
+  await app.register(inbox, { ...FAST, group, replyTo, ensureTopics: { partitions: 3 }, ...options.inbox })
   declare(app)
   await database.pool.query('create table if not exists effect (id text not null, n integer not null)')
   await app.ready()

@@ -49,7 +49,7 @@ for (const { name, skip, transport } of transports(t)) {
     t.same(rows[0].body, latin, 'bytes exactly')
     t.same(rows[4].body.toString(), '{"id": ')
     t.same(rows[6].body, notUtf8, 'not as a decoder of text would have it')
-    t.equal((await events(pool, 'steadfast.refused')).length, 5, 'whoever can be told is told')
+    t.equal((await events(pool, 'steadfast.refused')).length, 5, 'whoever asked this service is told')
   })
 }
 

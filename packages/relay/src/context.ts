@@ -1,4 +1,4 @@
-import type { Transport } from '@steadfast/events'
+import type { SigningKey, Transport } from '@steadfast/events'
 import type { Db } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Circuit } from './circuit.ts'
@@ -42,6 +42,7 @@ export interface DrainContext {
   maxBatchBytes: number
   sendTimeoutMs: number
   topicPatienceMs: number
+  sign?: SigningKey | undefined
   /** Aborted when the send under way must end. */
   signal: AbortSignal
   /** The server closes: no further send begins. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Transport } from '@steadfast/events'
+import type { SigningKey, Transport } from '@steadfast/events'
 import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import { circuit } from './circuit.ts'
@@ -56,6 +56,7 @@ export interface RelaySettings {
   sendTimeoutMs: number
   topicPatienceMs: number
   closeDeadlineMs: number
+  sign?: SigningKey | undefined
 }
 
 /** A relay and the two ends of its life. */

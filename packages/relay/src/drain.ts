@@ -37,7 +37,8 @@ export async function drain(context: DrainContext): Promise<Tally> {
         if (more && context.circuit.reason === undefined) ahead = observed(readBatch(context, inFlight))
         const results = await sendBatch(context.transport, batch, {
           signal: context.signal,
-          timeoutMs: context.sendTimeoutMs
+          timeoutMs: context.sendTimeoutMs,
+          sign: context.sign
         })
         if (batchSent.hasSubscribers) batchSent.publish({ events: batch, results })
         await marking

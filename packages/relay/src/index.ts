@@ -1,5 +1,5 @@
 import type {} from '@fastify/postgres'
-import { parseOptions, type Transport } from '@steadfast/events'
+import { checkKey, parseOptions, type Transport } from '@steadfast/events'
 import { boundedQueries, DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -21,6 +21,7 @@ declare module 'fastify' {
 
 async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promise<void> {
   const options = parseOptions('@steadfast/relay', RelayOptionsSchema, given)
+  if (options.sign !== undefined) checkKey(options.sign.keyId, options.sign.key, 'private')
   const { transport, outbox } = fastify as unknown as {
     transport: Transport
     outbox?: { schema: string; onCommit(listener: () => void): () => void }

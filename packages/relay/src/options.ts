@@ -1,4 +1,4 @@
-import { durationOption, instanceOption } from '@steadfast/events'
+import { durationOption, instanceOption, type SigningKey } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 
@@ -34,6 +34,8 @@ export interface RelayOptions {
   notify?: boolean | { connectionString: string }
   /** Between two questions whether the listening connection still answers. Default 5000. */
   notifyHeartbeatMs?: number
+  /** Signs all that this relay sends; see "Signed envelopes" in the README of `@steadfast/events`. Default: nothing is signed. */
+  sign?: SigningKey
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
   /** Where connections come from. Default `fastify.pg.pool`, of which it takes two at most and never the last. */
@@ -54,6 +56,7 @@ export const RelayOptionsSchema = Type.Object({
   closeDeadlineMs: durationOption(5000),
   notify: Type.Union([Type.Boolean(), Type.Object({ connectionString: Type.String() })], { default: false }),
   notifyHeartbeatMs: durationOption(5000),
+  sign: Type.Optional(Type.Unsafe<SigningKey>({ type: 'object' })),
   schema: Type.Optional(Type.String()),
   pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
 })

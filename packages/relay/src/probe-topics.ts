@@ -11,7 +11,7 @@ import { settleFailures } from './settle-failures.ts'
  * was sent is marked before the topic is any other's again.
  */
 export async function probeTopics(context: DrainContext): Promise<Tally> {
-  const { db, transport, topics, late, lanes, probeSize, maxBatchBytes, signal, sendTimeoutMs } = context
+  const { db, transport, topics, late, lanes, probeSize, maxBatchBytes, signal, sendTimeoutMs, sign } = context
   const tally = emptyTally()
   const onlyTopics = topics.toProbe(probeSize)
   if (onlyTopics.length === 0 || context.stopping() || late.isFull()) return tally
@@ -29,7 +29,7 @@ export async function probeTopics(context: DrainContext): Promise<Tally> {
   const found = new Set(events.map(({ topic }) => topic))
   for (const topic of onlyTopics) if (!found.has(topic)) topics.notFound(topic)
   if (events.length === 0 || context.stopping()) return tally
-  const results = await sendBatch(transport, events, { signal, timeoutMs: sendTimeoutMs })
+  const results = await sendBatch(transport, events, { signal, timeoutMs: sendTimeoutMs, sign })
   if (batchSent.hasSubscribers) batchSent.publish({ events, results })
   await markSent(context, sentOf(events, results), new Set(), tally)
   await settleFailures(context, events, results, { probing: true, tally })

@@ -1,4 +1,11 @@
-import { encodeEvent, type Outgoing, type PublishResult, type Transport } from '@steadfast/events'
+import {
+  encodeEvent,
+  type Outgoing,
+  type PublishResult,
+  type SigningKey,
+  signMessage,
+  type Transport
+} from '@steadfast/events'
 import type { DueEvent } from '@steadfast/store'
 
 // A transport that ignores its signal is given up this long after the signal.
@@ -11,7 +18,7 @@ const GRACE_MS = 2000
 export async function sendBatch(
   transport: Transport,
   events: readonly DueEvent[],
-  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number }
+  { signal, timeoutMs, sign }: { signal: AbortSignal; timeoutMs: number; sign: SigningKey | undefined }
 ): Promise<PublishResult[]> {
   const results = new Array<PublishResult | undefined>(events.length)
   const messages: Outgoing[] = []
@@ -19,8 +26,9 @@ export async function sendBatch(
   for (const [i, event] of events.entries()) {
     try {
       const message = encodeEvent(event)
+      const signed = sign === undefined ? message : signMessage(message, sign)
       // Whoever asked for a signal named its topic, and could have any number of topics made.
-      messages.push(event.type.startsWith('steadfast.') ? { ...message, mustExist: true } : message)
+      messages.push(event.type.startsWith('steadfast.') ? { ...signed, mustExist: true } : signed)
       positions.push(i)
     } catch (error) {
       results[i] = { ok: false, kind: 'refused', error: error as Error }

@@ -70,6 +70,7 @@ export function event(members: Partial<NewEvent> = {}): NewEvent {
     headers: {},
     maxSends: 6,
     awaitsFrom: null,
+    awaitsReceipt: false,
     replyTo: null,
     confirmWithinMs: null,
     resendBackoff: null,

@@ -1,4 +1,4 @@
-import type { Answer } from './check-answer.ts'
+import { ANSWER_FITS, type Answer, answerValues } from './check-answer.ts'
 import type { Db } from './db.ts'
 
 /**
@@ -16,7 +16,7 @@ export async function confirmEvent(db: Db, answer: Answer): Promise<'confirmed' 
        update ${s}.event e
        set status = 'CONFIRMED', confirmed_at = clock_timestamp(), confirmed_by = $2, park_reason = null, updated_at = clock_timestamp()
        from found f
-       where e.id = f.id and e.status in ('NEW', 'PUBLISHED', 'PARKED') and e.awaits_from = $3 and e.type = coalesce($4, e.type)
+       where e.id = f.id and e.status in ('NEW', 'PUBLISHED', 'PARKED') and e.awaits_from = $3 and ${ANSWER_FITS}
        returning e.id, f.status, f.park_reason, f.last_error),
      audited as (
        insert into ${s}.audit (actor, action, event_id, note, details)
@@ -24,7 +24,7 @@ export async function confirmEvent(db: Db, answer: Answer): Promise<'confirmed' 
          json_build_object('answerId', $2::text, 'parkReason', park_reason, 'lastError', last_error)
        from done where status = 'PARKED')
      select status from done`,
-    [answer.causationId, answer.answerId, answer.source, answer.answersType]
+    answerValues(answer)
   )
   const before = rows[0]?.status
   if (before === undefined) return 'unchanged'

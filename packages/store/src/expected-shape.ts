@@ -60,7 +60,8 @@ export const EXPECTED_SHAPE: SchemaShape = {
       supersedes: 'uuid',
       superseded_by: 'uuid',
       failing_since: 'timestamp with time zone',
-      topic_unavailable_since: 'timestamp with time zone'
+      topic_unavailable_since: 'timestamp with time zone',
+      awaits_receipt: 'boolean'
     },
     indexes: {
       event_awaiting:

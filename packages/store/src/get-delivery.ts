@@ -83,6 +83,9 @@ export function deliveryOf(row: DeliveryColumns): StoredDelivery {
   }
 }
 
+/** SQL: the id under which the sender of a delivery knows its event, and what was sent because of it names as its cause. */
+export const sentId = (i: string): string => `coalesce(${i}.envelope->>'id', ${i}.event_id::text)::uuid`
+
 /** Reads one row of the inbox. */
 export async function getDelivery(db: Db, consumer: string, eventId: string): Promise<StoredDelivery | undefined> {
   const rows = await db.rows<DeliveryColumns>(

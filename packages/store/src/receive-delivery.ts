@@ -1,3 +1,4 @@
+import { fullIdOf } from '@steadfast/events'
 import type { Db } from './db.ts'
 import { type NewDelivery, UNFINISHED } from './get-delivery.ts'
 
@@ -5,12 +6,19 @@ import { type NewDelivery, UNFINISHED } from './get-delivery.ts'
 export const NEW_DELIVERY_COLUMNS =
   'consumer, event_id, key, topic, position, source, type, reply_to, causation_id, correlation_id, envelope, logged_at'
 
-/** The values of a delivery in the order of {@link NEW_DELIVERY_COLUMNS}. */
+/**
+ * The condition of every statement that stores a fresh delivery: it does not stand under its full id already, where it is
+ * when its own id was taken. Whoever took it may be forgotten before.
+ */
+export const unlessUnderFullId = (schema: string): string =>
+  `not exists (select from ${schema}.inbox o where o.consumer = $1 and o.event_id = $13)`
+
+/** The values of a delivery in the order of {@link NEW_DELIVERY_COLUMNS}, and its full id: parameters $1 to $13. */
 export function deliveryValues(delivery: NewDelivery): unknown[] {
   const { consumer, eventId, key, topic, position, source, type, replyTo, causationId, correlationId } = delivery
   const envelope = JSON.stringify(delivery.envelope)
   const loggedAt = delivery.loggedAt ?? null
-  return [
+  const values = [
     consumer,
     eventId,
     key,
@@ -24,6 +32,7 @@ export function deliveryValues(delivery: NewDelivery): unknown[] {
     envelope,
     loggedAt
   ]
+  return [...values, fullIdOf(delivery)]
 }
 
 // The server's own limit comes after the handler's, so that a handler that idles too long is told so by its own.
@@ -49,7 +58,8 @@ export const settingValues = (lockTimeoutMs: number, timeoutMs?: number): (strin
  * A second handler of the same event waits here on the unique key until the first has ended; after `lockTimeoutMs`
  * PostgreSQL answers 55P03. That limit, and `timeoutMs` for statements and idling, stay for the rest of the transaction.
  *
- * @returns false when the event is known already, or unfinished deliveries of its topic and key stand before it
+ * @returns false when the event is known already, another event has its id, or unfinished deliveries of its topic and key
+ * stand before it
  */
 export async function receiveDelivery(
   db: Db,
@@ -61,8 +71,8 @@ export async function receiveDelivery(
   const rows = await db.rows(
     `insert into ${s}.inbox (${NEW_DELIVERY_COLUMNS}, state)
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::timestamptz, 'DONE'
-     from ${settingsFrom(13)} as setting
-     where setting.lock_timeout is not null and not exists (
+     from ${settingsFrom(14)} as setting
+     where setting.lock_timeout is not null and ${unlessUnderFullId(s)} and not exists (
        select from ${s}.inbox u where u.consumer = $1 and u.topic = $4 and u.key = $3 and u.state in ${UNFINISHED})
      on conflict (consumer, event_id) do nothing
      returning arrival`,

@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { sentId } from './get-delivery.ts'
 
 /** Which delivery, and who says what. */
 export interface DeliveryAction {
@@ -25,10 +26,10 @@ export async function reprocessDelivery(
      ), reprocessed as (
        update ${s}.inbox i set state = 'RETRY', attempts = 0, due_at = coalesce($5::timestamptz, clock_timestamp()), updated_at = clock_timestamp()
        where i.consumer = $1 and i.event_id = $2::uuid and i.state in ('HELD', 'REFUSED') and i.body is not null
-       returning i.consumer, i.event_id
+       returning i.consumer, i.event_id, i.envelope
      ), withdrawn as (
        update ${s}.event e set is_answer = false, updated_at = clock_timestamp() from reprocessed r
-       where e.causation_id = r.event_id and e.type = 'steadfast.refused' and e.is_answer and e.payload->>'consumer' = r.consumer
+       where e.causation_id = ${sentId('r')} and e.type = 'steadfast.refused' and e.is_answer and e.payload->>'consumer' = r.consumer
      ), audited as (
        insert into ${s}.audit (actor, action, event_id, consumer, note, details)
        select $3::text, 'reprocess', r.event_id, r.consumer, $4::text, json_build_object('state', b.state, 'attempts', b.attempts, 'error', b.error)

@@ -33,15 +33,15 @@ export async function writeEvents(db: Db, events: readonly NewEvent[]): Promise<
 
 const given = `with given as materialized (
   select * from rows from (json_to_recordset($1::json) as (id uuid, lane smallint, source text, type text, topic text, key text, "dataVersion" text,
-    payload text, headers json, "maxSends" integer, "awaitsFrom" text, "replyTo" text, "confirmWithinMs" integer, "resendBackoff" real,
+    payload text, headers json, "maxSends" integer, "awaitsFrom" text, "awaitsReceipt" boolean, "replyTo" text, "confirmWithinMs" integer, "resendBackoff" real,
     "giveUpAfterMs" bigint, "causationId" uuid, "correlationId" text, "isAnswer" boolean, supersedes uuid, "isLateAnswer" boolean)) with ordinality as e(id,
-    lane, source, type, topic, key, "dataVersion", payload, headers, "maxSends", "awaitsFrom", "replyTo", "confirmWithinMs", "resendBackoff",
+    lane, source, type, topic, key, "dataVersion", payload, headers, "maxSends", "awaitsFrom", "awaitsReceipt", "replyTo", "confirmWithinMs", "resendBackoff",
     "giveUpAfterMs", "causationId", "correlationId", "isAnswer", supersedes, "isLateAnswer", position))`
 
 const insertInto = (s: string, from: string, supersedes: string) =>
-  `insert into ${s}.event (id, lane, source, type, topic, key, dataversion, payload, headers, max_sends, awaits_from, reply_to,
+  `insert into ${s}.event (id, lane, source, type, topic, key, dataversion, payload, headers, max_sends, awaits_from, awaits_receipt, reply_to,
      confirm_within_ms, resend_backoff, give_up_at, causation_id, correlation_id, is_answer, supersedes)
-   select e.id, e.lane, e.source, e.type, e.topic, e.key, e."dataVersion", e.payload::json, e.headers, e."maxSends", e."awaitsFrom", e."replyTo",
+   select e.id, e.lane, e.source, e.type, e.topic, e.key, e."dataVersion", e.payload::json, e.headers, e."maxSends", e."awaitsFrom", e."awaitsReceipt", e."replyTo",
      e."confirmWithinMs", e."resendBackoff", clock_timestamp() + e."giveUpAfterMs" * interval '1 ms', e."causationId",
      coalesce(e."correlationId",
        (select i.correlation_id from ${s}.inbox i where i.consumer = e.source and i.event_id = e."causationId"),

@@ -24,7 +24,9 @@ t.test('what an answer finds, and what it does', async t => {
     const causationId = await seedEvent(pool, columns)
     const answer = { causationId, answerId, source: 'deploy', answersType: Asked.type }
     t.equal(await checkAnswer(db, { ...answer, source: 'impostor' }), 'foreign')
-    t.equal(await checkAnswer(db, { ...answer, answersType: 'other' }), 'foreign')
+    t.equal(await checkAnswer(db, { ...answer, answersType: 'other' }), 'other')
+    t.equal(await checkAnswer(db, { ...answer, answersType: null, receipt: true }), 'other')
+    t.equal(await confirmEvent(db, { ...answer, answersType: null, receipt: true }), 'unchanged')
     t.equal(await confirmEvent(db, { ...answer, source: 'impostor' }), 'unchanged')
     t.equal(await confirmEvent(db, { ...answer, answersType: 'other' }), 'unchanged')
     t.equal(await checkAnswer(db, answer), fit, JSON.stringify(columns))
@@ -54,7 +56,7 @@ t.test('whoever awaits nothing is confirmed by nobody', async t => {
   const { db, pool } = await store(t)
   const causationId = await seedEvent(pool, {}, { contract: Told })
   const answer = { causationId, answerId, source: 'deploy', answersType: null }
-  t.equal(await checkAnswer(db, answer), 'foreign')
+  t.equal(await checkAnswer(db, answer), 'other')
   t.equal(await confirmEvent(db, answer), 'unchanged')
   t.notOk(await parkEvent(db, { id: causationId, reason: 'REFUSED', error: 'no' }))
 })
@@ -71,5 +73,17 @@ t.test('two answers at once: one confirms', async t => {
     t.equal(results.filter(r => r !== 'unchanged').length, 1)
     const { rowCount } = await pool.query('select from steadfast.audit where event_id = $1', [causationId])
     t.equal(rowCount, i % 2)
+  }
+})
+
+t.test('a receipt confirms what awaits one, and what was written before that was kept', async t => {
+  const { db, pool } = await store(t)
+  for (const awaits_receipt of [true, null]) {
+    const causationId = await seedEvent(pool, { status: 'PUBLISHED', awaits_receipt })
+    const receipt = { causationId, answerId, source: 'deploy', answersType: null, receipt: true }
+    t.equal(await checkAnswer(db, { ...receipt, source: 'impostor' }), 'foreign')
+    t.equal(await confirmEvent(db, { ...receipt, source: 'impostor' }), 'unchanged')
+    t.equal(await checkAnswer(db, receipt), 'open')
+    t.equal(await confirmEvent(db, receipt), 'confirmed')
   }
 })

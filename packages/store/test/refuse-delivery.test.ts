@@ -25,3 +25,12 @@ t.test('a fresh delivery, or one that was set aside, is refused; a finished or h
     )
   }
 })
+
+t.test('a verdict on another event under the same id changes nothing', async t => {
+  const { db, pool } = await store(t)
+  const eventId = await seedDelivery(pool, { state: 'RETRY', due_at: new Date() })
+  const before = await getDelivery(db, 'deploy', eventId)
+  for (const other of [{ source: 'evil' }, { type: 'evil.asked' }, { topic: 'evil' }])
+    t.equal(await refuseDelivery(db, delivery({ eventId, ...other }), { body, outcome: 404, error: broken }), false)
+  t.same(await getDelivery(db, 'deploy', eventId), before)
+})

@@ -22,6 +22,7 @@ export function request(members: Partial<NewEvent> = {}): NewEvent {
     headers: {},
     maxSends: 6,
     awaitsFrom: 'deploy',
+    awaitsReceipt: false,
     replyTo: 'market.signals',
     confirmWithinMs: 120_000,
     resendBackoff: 2,

@@ -490,5 +490,55 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [1, 'an index is whole before its step is noted'],
     edits: [migrations('index-change', "if (state === 'valid') return", "if (state !== 'none') return")],
     catchBy: byTest('store/test/migrate-indexes')
+  },
+  {
+    name: 'id-without-source',
+    invariant: [2, 'each event has its effect: the one of another source with the same id too'],
+    edits: [
+      {
+        file: 'packages/store/src/find-known.ts',
+        find: 'row.source === delivery.source && row.type',
+        replace: 'row.type'
+      }
+    ],
+    catchBy: byTest('inbox/test/trust')
+  },
+  {
+    name: 'any-topic-believed',
+    invariant: [3, 'every effect traces back to a committed outbox row'],
+    edits: [inbox('believe', 'topic !== contract.topic', "topic === ''")],
+    catchBy: byTest('inbox/test/trust')
+  },
+  {
+    name: 'any-source-believed',
+    invariant: [3, 'every effect traces back to a committed outbox row'],
+    edits: [inbox('believe', 'senders === undefined || senders', 'senders === undefined || true || senders')],
+    catchBy: byTest('inbox/test/trust')
+  },
+  {
+    name: 'bystander-refuses',
+    invariant: [6, 'a request is parked by a refusal of whom it asks, and of nobody else'],
+    edits: [
+      inbox('conclude', 'contract.awaits?.from === consumer.host.outbox.source', 'contract.awaits?.from !== null')
+    ],
+    catchBy: byTest('inbox/test/trust')
+  },
+  {
+    name: 'any-reply-address',
+    invariant: [3, 'a service writes where its options let it'],
+    edits: [inbox('believe', '.includes(replyTo) && TOPIC', '.includes(replyTo) || TOPIC')],
+    catchBy: byTest('inbox/test/trust')
+  },
+  {
+    name: 'key-of-another-source',
+    invariant: [3, 'a signature counts for the source whose key it is'],
+    edits: [
+      {
+        file: 'packages/events/src/signature.ts',
+        find: 'Object.hasOwn(keys, source) ? keys[source] : undefined',
+        replace: 'Object.assign({}, ...Object.values(keys))'
+      }
+    ],
+    catchBy: byTest('inbox/test/trust')
   }
 ]

@@ -356,5 +356,23 @@ export const storeMutants: readonly Mutant[] = [
     invariant: [8, 'a duplicate of a refused event is told the stored refusal'],
     edits: [inStore('reprocess-delivery', " and e.payload->>'consumer' = r.consumer", '')],
     catchBy: { test: 'packages/store/test/reprocess-delivery.test.ts' }
+  },
+  {
+    name: 'verdict-on-another-event',
+    invariant: [2, 'an event is known by source and id: no other one ends it'],
+    edits: [
+      inStore(
+        'refuse-delivery',
+        ' and i.source = excluded.source and i.type = excluded.type and i.topic = excluded.topic',
+        ''
+      )
+    ],
+    catchBy: byInbox
+  },
+  {
+    name: 'receipt-confirms-anything',
+    invariant: [2, 'a request that awaits a business answer is confirmed by nothing else'],
+    edits: [inStore('check-answer', '(not $5::boolean or e.awaits_receipt is not false)', '$5::boolean is not null')],
+    catchBy: byEvents
   }
 ]

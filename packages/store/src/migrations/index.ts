@@ -4,6 +4,7 @@ import { orderUnit } from './002-order-unit.ts'
 import { sweep } from './003-sweep.ts'
 import { replays } from './004-replays.ts'
 import { topics } from './005-topics.ts'
+import { awaitsReceipt } from './006-awaits-receipt.ts'
 
 /** All steps in order. Append only. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -11,5 +12,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 2, name: 'order-unit', sql: orderUnit },
   { version: 3, name: 'sweep', compatibleFrom: 2, sql: sweep },
   { version: 4, name: 'replays', compatibleFrom: 2, sql: replays },
-  { version: 5, name: 'topics', compatibleFrom: 2, sql: topics }
+  { version: 5, name: 'topics', compatibleFrom: 2, sql: topics },
+  { version: 6, name: 'awaits-receipt', compatibleFrom: 1, sql: awaitsReceipt }
 ]

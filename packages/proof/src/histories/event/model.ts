@@ -30,6 +30,7 @@ export interface ModelEvent {
   lane: number
   bytes: number
   awaitsFrom: string | null
+  awaitsReceipt: boolean
   isAnswer: boolean
   causationId: string | null
   maxSends: number
@@ -152,14 +153,19 @@ export interface AnswerOf {
   answerId: string
   source: string
   answersType: string | null
+  receipt: boolean
 }
 
-const isAwaited = (event: ModelEvent, answer: AnswerOf) =>
-  event.awaitsFrom === answer.source && (answer.answersType === null || answer.answersType === event.type)
+/** Whether an event awaits what an answer is, whoever sends it. */
+const isAsked = (event: ModelEvent, { answersType, receipt }: AnswerOf) =>
+  event.awaitsFrom !== null && (answersType === null || answersType === event.type) && (!receipt || event.awaitsReceipt)
+
+const isAwaited = (event: ModelEvent, answer: AnswerOf) => event.awaitsFrom === answer.source && isAsked(event, answer)
 
 /** What an answer finds. */
 export function check(event: ModelEvent | undefined, answer: AnswerOf): string {
   if (event === undefined) return 'unknown'
+  if (!isAsked(event, answer)) return 'other'
   if (!isAwaited(event, answer)) return 'foreign'
   if (event.row.status === 'CONFIRMED') return event.row.confirmed_by === answer.answerId ? 'same' : 'conflict'
   return event.row.status === 'RESOLVED' ? 'late' : 'open'

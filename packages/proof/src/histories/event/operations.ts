@@ -28,8 +28,8 @@ export type Statement =
     }
   | { op: 'mark'; relay: number; count: number }
   | { op: 'refusedByBroker'; relay: number }
-  | { op: 'check'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'any' }
-  | { op: 'confirm'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'any' }
+  | { op: 'check'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'receipt' }
+  | { op: 'confirm'; event: number; answer: number; from: 'right' | 'wrong'; type: 'right' | 'wrong' | 'receipt' }
   | {
       op: 'verdict'
       event: number
@@ -80,7 +80,12 @@ const draft: fc.Arbitrary<Draft> = fc.record({
   big: fc.boolean()
 })
 const drafts = fc.array(draft, { minLength: 1, maxLength: 2 })
-const answerShape = { event, answer, from, type: fc.oneof({ weight: 4, arbitrary: one('right') }, one('wrong', 'any')) }
+const answerShape = {
+  event,
+  answer,
+  from,
+  type: fc.oneof({ weight: 4, arbitrary: one('right') }, one('wrong', 'receipt'))
+}
 
 const statements: [number, fc.Arbitrary<Statement>][] = [
   [4, op('write', { drafts, end })],

@@ -47,8 +47,9 @@ const ALL_LANES = Array.from({ length: 64 }, (_, lane) => lane)
 function answerTo(world: World, op: Of<'confirm'> | Of<'check'>) {
   const event = pick(world, op.event)
   if (event === undefined) return undefined
-  const answersType = { right: event.type, wrong: 'market.other', any: null }[op.type]
-  return { causationId: event.id, answerId: ANSWERS[op.answer] ?? '', source: party(op.from), answersType }
+  const answersType = { right: event.type, wrong: 'market.other', receipt: null }[op.type]
+  const answerId = ANSWERS[op.answer] ?? ''
+  return { causationId: event.id, answerId, source: party(op.from), answersType, receipt: op.type === 'receipt' }
 }
 
 const planners: { [N in Statement['op']]: Planner<N> } = {

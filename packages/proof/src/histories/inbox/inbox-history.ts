@@ -5,6 +5,7 @@ import { uuidAt } from '../event/world.ts'
 import type { HistoryKind } from '../history-kind.ts'
 import { type Connection, openLane } from '../lane.ts'
 import { deliver, expectEnded, LONG_LOCK_MS, take, wouldWait } from './deliver.ts'
+import { sendImpostor } from './impostor.ts'
 import { isHeldOpen, lateVerb } from './late-verb.ts'
 import type { Arriving, ModelDelivery } from './model.ts'
 import * as expected from './model.ts'
@@ -196,6 +197,12 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
       event
     )
     if (row !== undefined) await actOn(world, row, end)
+  },
+
+  async impostor(world, { consumer, event, by, other }) {
+    const known = world.model.deliveries.filter(d => d.consumer === consumerName(consumer))
+    const row = at(known, event)
+    if (row !== undefined && !isHeldOpen(world, row)) await sendImpostor(world, connection(world, 0), row, by, other)
   },
 
   async reprocess(world, { which }) {

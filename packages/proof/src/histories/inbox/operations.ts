@@ -31,6 +31,14 @@ export type Operation =
   | { op: 'look'; consumer: number; which: number; end: 'refuse' | 'ignore' }
   /** Such a process comes late, to a delivery in whatever state. */
   | { op: 'lateLook'; consumer: number; event: number; end: 'turn' | 'refuse' | 'ignore' }
+  /** Another event comes under the id of one that is known: it changes no row, and is no duplicate. */
+  | {
+      op: 'impostor'
+      consumer: number
+      event: number
+      by: 'receive' | 'refuse' | 'aside'
+      other: 'source' | 'type' | 'topic'
+    }
   | { op: 'reprocess'; which: number }
   | { op: 'release'; which: number }
   | { op: 'replay'; consumer: number; event: number; replay: number }
@@ -77,6 +85,10 @@ const weighted: [number, fc.Arbitrary<Operation>][] = [
   [3, op('leave', { consumer })],
   [4, op('look', { consumer, which, end: one('refuse', 'ignore') })],
   [2, op('lateLook', { consumer, event, end: one('turn', 'refuse', 'ignore') })],
+  [
+    2,
+    op('impostor', { consumer, event, by: one('receive', 'refuse', 'aside'), other: one('source', 'type', 'topic') })
+  ],
   [2, op('reprocess', { which })],
   [1, op('release', { which })],
   [1, op('replay', { consumer, event, replay: fc.nat(1) })],

@@ -115,6 +115,7 @@ export async function writeCaused(
     headers: {},
     maxSends: 1,
     awaitsFrom: null,
+    awaitsReceipt: false,
     replyTo: null,
     confirmWithinMs: null,
     resendBackoff: null,
