@@ -78,6 +78,7 @@ export function logRecord(event: EventRow, record: Partial<LogRecord> = {}): Log
     causationId: event.causation_id,
     attempt: 1,
     replay: false,
+    poison: false,
     hash: hashOf(event.payload),
     deleted: false,
     ...record

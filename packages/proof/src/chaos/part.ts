@@ -9,7 +9,7 @@ import { randomFrom } from '../random.ts'
 import { startNemesis } from './nemesis.ts'
 import { createOperator } from './operate.ts'
 import { sendPoison } from './send-poison.ts'
-import { sendRequests } from './send-requests.ts'
+import { askForBursts, sendRequests } from './send-requests.ts'
 
 export interface ChaosOptions extends Omit<PartOptions, 'profile' | 'postgresUrl'> {
   /** How long faults are injected under load. */
@@ -51,6 +51,7 @@ async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promi
     const urls = processes.filter(p => p.service === 'market').map(p => p.url)
     const requests = { urls, rate, random: random.fork('requests'), journal, stop: stop.signal, giveUp: giveUp.signal }
     const sent = sendRequests(requests)
+    const bursts = askForBursts({ urls, random: random.fork('bursts'), stop: stop.signal })
     const poisoned = sendPoison({ brokers: kafka.direct, random: random.fork('poison'), journal, stop: stop.signal })
     const operator = createOperator(cluster, random.fork('operator'))
     const operated = operator.keepWorking(stop.signal)
@@ -61,7 +62,7 @@ async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promi
     log(`chaos: ${nemesis.faults} faults are over: ${describeFaults(journal)}`)
     await cluster.ready().catch(error => log((error as Error).message))
     const late = sleep(60_000, undefined, { ref: false }).then(() => giveUp.abort())
-    await Promise.race([Promise.all([sent, poisoned, operated]), late])
+    await Promise.race([Promise.all([sent, bursts, poisoned, operated]), late])
     await sent
     const { evidence, violations } = await judge(cluster, { deleted: nemesis.deleted, work: operator.work, log })
     keep = violations.length > 0

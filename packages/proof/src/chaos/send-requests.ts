@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Journal } from '../cluster/journal.ts'
-import type { NoteBehaviour } from '../cluster/services/notes.ts'
+import type { NoteBehaviour, NoteForm } from '../cluster/services/notes.ts'
 import type { Random } from '../random.ts'
 
 /** One wish of a client, and how it is to be found again: an order by its failure rate, a note by its tag. */
@@ -56,12 +56,22 @@ const HOT: readonly NoteBehaviour[] = [
   'aside'
 ]
 
-/** Half of the notes have one of three hot keys, half one of many cold ones. */
+/** What the old version of deploy knows, what only the new one does, and in a hundred one that cannot be sent. */
+const noteForm = (random: Random): NoteForm => {
+  const kind = random.between(1, 100)
+  if (kind === 1) return 'lost'
+  if (kind <= 6) return 'pin'
+  return kind <= 14 ? 'newer' : kind <= 22 ? 'amended' : 'written'
+}
+
+/** Half of the notes have one of three hot keys, half one of many cold ones; other topics have their own. */
 function wishNote(index: number, random: Random): Wish {
   const hot = random.next() < 0.5
-  const key = hot ? `hot-${random.between(1, 3)}` : `cold-${random.between(1, 60)}`
+  const form = noteForm(random)
+  const plain = hot ? `hot-${random.between(1, 3)}` : `cold-${random.between(1, 60)}`
+  const key = form === 'pin' || form === 'lost' ? `${form}-${plain}` : plain
   const tag = `note-${index}`
-  return { tag, action: 'note', path: '/notes', body: { tag, key, behaviour: random.pick(hot ? HOT : COLD) } }
+  return { tag, action: 'note', path: '/notes', body: { tag, key, behaviour: random.pick(hot ? HOT : COLD), form } }
 }
 
 export interface RequestOptions {
@@ -130,4 +140,20 @@ export async function sendRequests(options: RequestOptions): Promise<void> {
     if (wait > 1) await sleep(wait, undefined, { signal: stop }).catch(() => {})
   }
   await Promise.all(running)
+}
+
+const BURST_EVERY_MS = 20_000
+
+/** Asks one market after the other to write many notes at once. */
+export async function askForBursts({
+  urls,
+  random,
+  stop
+}: Pick<RequestOptions, 'urls' | 'random' | 'stop'>): Promise<void> {
+  while (!stop.aborted) {
+    await sleep(BURST_EVERY_MS * random.next(), undefined, { signal: stop }).catch(() => {})
+    if (stop.aborted) return
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(REQUEST_MS)])
+    await fetch(`${random.pick(urls)}/bursts`, { method: 'POST', signal }).catch(() => {})
+  }
 }

@@ -91,6 +91,8 @@ export interface LogRecord {
   replay: boolean
   /** Hash of the value. */
   hash: string
+  /** The harness sent it as poison, and said so in a header. */
+  poison: boolean
   /** The harness deleted it from the log, perhaps before anybody read it. */
   deleted: boolean
 }

@@ -5,7 +5,12 @@ export const SERVICES: readonly ServiceName[] = ['market', 'deploy']
 
 /** Types of the events that the workload causes. */
 export const ORDERED = 'proof.note.written'
+const NOTES = new Set([ORDERED, 'proof.note.amended', 'proof.pin.set', 'proof.note.lost'])
+/** Whether an event is a note: of any form, in order with the others of its key. */
+export const isNote = (type: string): boolean => NOTES.has(type)
 export const REQUESTED = 'market.deployment.requested'
+/** Tags of the notes that market writes by itself begin with it. */
+export const OWN_TAG = 'own-'
 /** Types of deploy's business answers begin with it. */
 export const ANSWER_PREFIX = 'deploy.deployment.'
 
@@ -44,11 +49,11 @@ export function lookUp(evidence: Evidence): LookUp {
     eventById: new Map([...market.events, ...deploy.events].map(event => [event.id, event])),
     inboxById: { market: byEvent(market.inbox), deploy: byEvent(deploy.inbox) },
     recordsById: groupBy(
-      log.filter(record => record.id !== ''),
+      log.filter(record => record.id !== '' && !record.poison),
       record => record.id
     ),
     effectsById: groupBy(deploy.effects, effect => effect.event_id),
-    poison: new Set(log.filter(record => poisonKeys.has(record.key)).map(placeOf))
+    poison: new Set(log.filter(record => record.poison || poisonKeys.has(record.key)).map(placeOf))
   }
 }
 

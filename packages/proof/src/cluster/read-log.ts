@@ -5,13 +5,16 @@ import type { LogRecord } from '../check/evidence.ts'
 import { hashOf } from '../check/invariants/records.ts'
 
 /** The topics of the workload. */
-export const TOPICS = ['market.deployments', 'deploy.results', 'proof.notes', 'market.signals'] as const
+export const TOPICS = ['market.deployments', 'deploy.results', 'proof.notes', 'proof.pins', 'market.signals'] as const
 
 /** The groups that consume them, and what each reads. */
 export const GROUPS = {
   market: ['deploy.results', 'market.signals'],
-  deploy: ['market.deployments', 'proof.notes']
+  deploy: ['market.deployments', 'proof.notes', 'proof.pins']
 } as const
+
+/** By it the harness knows a record of its own, where the record has headers. */
+export const POISON_HEADER = 'proof-poison'
 
 export const kafkaOf = (brokers: string) =>
   new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 3, maxRetryTime: 2000 } })
@@ -45,6 +48,7 @@ function decode(topic: string, partition: number, message: KafkaMessage): LogRec
     attempt: Number(header('ce_attempt') ?? 0),
     replay: header('ce_replay') === 'true',
     hash: hashOf(message.value ?? ''),
+    poison: header(POISON_HEADER) !== undefined,
     deleted: false
   }
 }

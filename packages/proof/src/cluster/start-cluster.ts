@@ -12,6 +12,7 @@ import {
 import pg from 'pg'
 import { type Journal, openJournal } from './journal.ts'
 import { prepareDatabase } from './observe.ts'
+import { withAdmin } from './read-log.ts'
 import { NOTE_TABLES } from './services/notes.ts'
 import type { SmallDisk } from './small-disk.ts'
 import { type AttackedKafka, startKafka } from './start-kafka.ts'
@@ -24,16 +25,18 @@ export interface Cluster {
   disk: SmallDisk | undefined
   /** Between each service and its database. */
   databaseProxies: Record<'market' | 'deploy', TcpProxy>
+  /** Between each process and the proxy of its service: a fault here is one process's alone. */
+  ownDatabaseProxies: ReadonlyMap<string, TcpProxy>
   kafka: AttackedKafka
-  /** market-1, market-2, deploy-1, deploy-2. */
+  /** market-1, market-2, deploy-1, and deploy-2, which is of an older version: see `services/notes.ts`. */
   processes: ServiceProcess[]
   /** Past the proxies. */
   pools: Record<'market' | 'deploy', pg.Pool>
   journal: Journal
   /** Logs of the services, and the journal. */
   dir: string
-  /** The environment of one more process of a service. */
-  environmentOf(service: 'market' | 'deploy'): Record<string, string>
+  /** The environment of a process of a service; without `name`: of one more like its first. */
+  environmentOf(service: 'market' | 'deploy', name?: string): Record<string, string>
   /** Resolves when every process says that it can work; rejects with the reasons. */
   ready(timeoutMs?: number): Promise<void>
   /** Ends everything. `keep`: logs and journal stay. */
@@ -68,6 +71,9 @@ const POSTGRES_SETTINGS = { autovacuum_naptime: '10s', log_min_messages: 'error'
 /** Opens the reconciliation routes. */
 export const OPERATOR_TOKEN = 'proof-token-for-a-person'
 const READY_MS = 90_000
+const NAMES = ['market-1', 'market-2', 'deploy-1', 'deploy-2'] as const
+/** What is not of the newest version. */
+const OLD_NAME = 'deploy-2'
 
 const at = (url: string, database: string, port?: number) => {
   const address = new URL(url)
@@ -94,6 +100,13 @@ async function createDatabases(url: string): Promise<Cluster['pools']> {
   return pools
 }
 
+/** A topic whose broker compresses what comes, whoever sent it. */
+async function createCompressedTopic(brokers: string): Promise<void> {
+  const configEntries = [{ name: 'compression.type', value: 'gzip' }]
+  const topic = { topic: 'proof.notes', numPartitions: Number(ENVIRONMENT.TOPIC_PARTITIONS), configEntries }
+  await withAdmin(brokers, admin => admin.createTopics({ topics: [topic] }))
+}
+
 /** Starts servers, proxies and four services, and resolves when all of them can work. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { disk } = options
@@ -102,27 +115,33 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const journal = openJournal(join(dir, 'journal.jsonl'))
   const [postgres, kafka] = await Promise.all([
     launchPostgres({ ...(disk && { dir: join(disk.dir, 'postgres') }), settings: POSTGRES_SETTINGS }),
-    startKafka()
+    startKafka(NAMES)
   ])
+  await createCompressedTopic(kafka.direct)
   const pools = await createDatabases(postgres.url)
   const databaseProxies = {
     market: await startProxy({ targetPort: postgres.port }),
     deploy: await startProxy({ targetPort: postgres.port })
   }
-  const environmentOf = (service: 'market' | 'deploy') => ({
+  const serviceOf = (name: string) => (name.startsWith('market') ? 'market' : 'deploy')
+  const ownDatabaseProxies = new Map<string, TcpProxy>()
+  for (const name of NAMES)
+    ownDatabaseProxies.set(name, await startProxy({ targetPort: databaseProxies[serviceOf(name)].port }))
+  const environmentOf = (service: 'market' | 'deploy', name = `${service}-1`) => ({
     ...ENVIRONMENT,
     RECONCILIATION_TOKEN: OPERATOR_TOKEN,
-    KAFKA_BROKERS: kafka.advertised,
+    NOTES_VERSION: name === OLD_NAME ? 'old' : 'new',
+    KAFKA_BROKERS: kafka.addressFor(name),
     CONSUMER_TIMEOUT_MS: String(options.sessionTimeoutMs),
     CONFIRM_WITHIN_MS: String(options.confirmWithinMs),
-    DATABASE_URL: at(postgres.url, service, databaseProxies[service].port),
+    DATABASE_URL: at(postgres.url, service, ownDatabaseProxies.get(name)?.port),
     TARGET_DATABASE_URL: at(postgres.url, 'postgres', databaseProxies.deploy.port)
   })
   const processes: ServiceProcess[] = []
-  for (const name of ['market-1', 'market-2', 'deploy-1', 'deploy-2']) {
-    const service = name.startsWith('market') ? 'market' : 'deploy'
+  for (const name of NAMES) {
+    const service = serviceOf(name)
     const logFile = join(dir, 'logs', `${name}.log`)
-    const env = environmentOf(service)
+    const env = environmentOf(service, name)
     processes.push(superviseService({ name, service, port: await freePort(), env, logFile, journal }))
   }
   const ready = async (timeoutMs = READY_MS) => {
@@ -139,11 +158,25 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const stop = async ({ keep }: { keep: boolean }) => {
     await Promise.all(processes.map(p => p.kill9({ hold: true })))
     await Promise.all([pools.market.end(), pools.deploy.end()])
+    await Promise.all([...ownDatabaseProxies.values()].map(proxy => proxy.close()))
     await Promise.all([databaseProxies.market.close(), databaseProxies.deploy.close(), kafka.stop()])
     await postgres.stop()
     if (!keep) rmSync(dir, { recursive: true, force: true })
   }
-  const cluster = { postgres, disk, databaseProxies, kafka, processes, pools, journal, dir, environmentOf, ready, stop }
+  const cluster = {
+    postgres,
+    disk,
+    databaseProxies,
+    ownDatabaseProxies,
+    kafka,
+    processes,
+    pools,
+    journal,
+    dir,
+    environmentOf,
+    ready,
+    stop
+  }
   try {
     await ready()
     return cluster

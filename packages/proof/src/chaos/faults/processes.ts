@@ -10,6 +10,8 @@ function onProcess(name: string, hurt: (process: ServiceProcess, random: Random)
   }
 }
 
+const DAY_MS = 86_400_000
+
 /** What happens to processes of the services. */
 export const processFaults: FaultKind[] = [
   onProcess('SIGKILL', process => process.kill9()),
@@ -27,7 +29,7 @@ export const processFaults: FaultKind[] = [
     process.resume()
   }),
   onProcess('clock jump', async (process, random) => {
-    process.shiftClock(random.pick([-3_600_000, -60_000, 90_000, 3_600_000]))
+    process.shiftClock(random.pick([-DAY_MS, -3_600_000, -60_000, 90_000, 3_600_000, DAY_MS]))
     await pause(random, 1000, 4000)
     process.shiftClock(0)
   }),

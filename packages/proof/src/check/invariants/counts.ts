@@ -1,5 +1,5 @@
 import type { Violation } from '../evidence.ts'
-import { collector, type LookUp, ORDERED, REQUESTED, SERVICES } from '../look-up.ts'
+import { collector, isNote, type LookUp, REQUESTED, SERVICES } from '../look-up.ts'
 
 /**
  * Invariant 9. Counts reconcile: outbox = confirmed + resolved + parked + published awaiting nothing + in flight;
@@ -21,10 +21,11 @@ export function checkCounts(look: LookUp): Violation[] {
     }
   }
   const { inbox, deployments, effects } = look.deploy
-  const done = (type: string) => inbox.filter(row => row.type === type && row.state === 'DONE').length
-  if (done(REQUESTED) !== deployments.length)
-    add(`deploy has done ${done(REQUESTED)} requests, and has ${deployments.length} deployments`)
+  const done = (fits: (type: string) => boolean) => inbox.filter(row => row.state === 'DONE' && fits(row.type)).length
+  const requests = done(type => type === REQUESTED)
+  if (requests !== deployments.length)
+    add(`deploy has done ${requests} requests, and has ${deployments.length} deployments`)
   const distinct = new Set(effects.map(effect => effect.event_id)).size
-  if (done(ORDERED) !== distinct) add(`deploy has done ${done(ORDERED)} notes, and has ${distinct} distinct effects`)
+  if (done(isNote) !== distinct) add(`deploy has done ${done(isNote)} notes, and has ${distinct} distinct effects`)
   return violations
 }

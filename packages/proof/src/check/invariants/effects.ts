@@ -1,5 +1,5 @@
 import type { EventRow, InboxRow, Violation } from '../evidence.ts'
-import { ANSWER_PREFIX, collector, type LookUp, ORDERED, placeOf, REQUESTED } from '../look-up.ts'
+import { ANSWER_PREFIX, collector, isNote, type LookUp, placeOf, REQUESTED } from '../look-up.ts'
 
 const states = (rows: readonly InboxRow[]) => rows.map(row => row.state).join(', ') || 'none'
 
@@ -16,9 +16,9 @@ function checkRequestEffects(look: LookUp): Violation[] {
   const deployed = new Map<string, number>()
   for (const { id } of look.deploy.deployments) deployed.set(id, (deployed.get(id) ?? 0) + 1)
   const effectsOf = ({ id, type }: EventRow) =>
-    type === ORDERED ? (look.effectsById.get(id)?.length ?? 0) : (deployed.get(id) ?? 0)
+    isNote(type) ? (look.effectsById.get(id)?.length ?? 0) : (deployed.get(id) ?? 0)
   for (const event of look.market.events) {
-    if (event.type !== ORDERED && event.type !== REQUESTED) continue
+    if (!isNote(event.type) && event.type !== REQUESTED) continue
     const { id, status } = event
     const effects = effectsOf(event)
     const inbox = look.inboxById.deploy.get(id) ?? []
@@ -29,6 +29,9 @@ function checkRequestEffects(look: LookUp): Violation[] {
     const stopped = inbox.some(row => row.state === 'REFUSED' || row.state === 'HELD')
     if (effects === 0 && !stopped && status !== 'PARKED' && status !== 'RESOLVED')
       add(`${id} is ${status} and has no effect, nor is it parked, refused or held`, id)
+    const blamed = inbox.find(row => row.state === 'REFUSED' && row.error?.code?.startsWith('SF_INBOX_'))
+    if (blamed !== undefined)
+      add(`${id} is one that deploy knows, and was refused by ${blamed.error?.code}: ${blamed.error?.message}`, id)
     if (effects === 0 && status === 'CONFIRMED') add(`${id} is CONFIRMED without an effect`, id)
   }
   const byOrder = new Map<string, string[]>()
@@ -65,17 +68,17 @@ function checkAnswerEffects(look: LookUp): Violation[] {
   return violations
 }
 
-/** What is no event is stored as refused, by whoever reads its topic. */
+/** What is no event, or none for this service, is kept by whoever reads its topic: refused, or left for who knows it. */
 function checkPoison(look: LookUp): Violation[] {
   const { add, violations } = collector(2)
-  const refused = new Set(
+  const kept = new Set(
     [...look.market.inbox, ...look.deploy.inbox].flatMap(row =>
-      row.state === 'REFUSED' ? [`${row.topic}:${row.position}`] : []
+      row.state === 'REFUSED' || row.state === 'UNKNOWN' ? [`${row.topic}:${row.position}`] : []
     )
   )
   for (const record of look.log) {
     const place = placeOf(record)
-    if (look.poison.has(place) && !record.deleted && !refused.has(place))
+    if (look.poison.has(place) && !record.deleted && !kept.has(place))
       add(`the poison at ${place} stands in no inbox as refused`)
   }
   return violations

@@ -1,5 +1,5 @@
 import type { EventRow, InboxRow, LogRecord, NoteRow, Violation } from '../evidence.ts'
-import { collector, groupBy, type LookUp, ORDERED } from '../look-up.ts'
+import { collector, groupBy, isNote, type LookUp } from '../look-up.ts'
 
 /**
  * Invariant 4. First-seen order per key equals commit order: in the outbox, in the log, and in the effects. While a held
@@ -49,7 +49,8 @@ function checkLog(look: LookUp): Violation[] {
   const { add, violations } = collector(4)
   const { eventById, log } = look
   const exempt = wasParkedByBroker(look)
-  const records = log.filter(record => record.type === ORDERED && !exempt.has(record.id) && eventById.has(record.id))
+  const isOwn = ({ type, id, poison }: LogRecord) => isNote(type) && !poison && !exempt.has(id) && eventById.has(id)
+  const records = log.filter(isOwn)
   for (const [key, ofKey] of groupBy(records, record => record.key)) {
     const partitions = new Set(ofKey.map(record => record.partition))
     if (partitions.size > 1) add(`key ${key} is in partitions ${[...partitions]}`, ...ofKey.map(record => record.id))

@@ -1,5 +1,5 @@
 import type { Violation } from '../evidence.ts'
-import { collector, groupBy, type LookUp, ORDERED, REQUESTED } from '../look-up.ts'
+import { collector, groupBy, isNote, type LookUp, OWN_TAG, REQUESTED } from '../look-up.ts'
 
 /** Statuses that say nothing for good: the same request may yet succeed, or has. */
 const UNDECIDED = new Set([408, 409, 425, 429])
@@ -73,11 +73,12 @@ export function checkRequests(look: LookUp): Violation[] {
   }
   for (const action of ['order', 'note'] as const)
     for (const [tag, rows] of stated[action]) {
-      if (!requests.has(tag)) add(`${action} ${tag} was asked for by nobody`, ...rows.flatMap(row => row.eventIds))
+      if (!requests.has(tag) && !tag.startsWith(OWN_TAG))
+        add(`${action} ${tag} was asked for by nobody`, ...rows.flatMap(row => row.eventIds))
     }
   const announced = new Set([...stated.order.values(), ...stated.note.values()].flat().flatMap(row => row.eventIds))
   for (const { id, type } of look.market.events) {
-    if ((type === REQUESTED || type === ORDERED) && !announced.has(id))
+    if ((type === REQUESTED || isNote(type)) && !announced.has(id))
       add(`outbox row ${id} (${type}) has no business row`, id)
   }
   return violations

@@ -2,7 +2,7 @@ import market from '@steadfast-examples/market'
 import { readEnvironment, ServiceEnvironment, serve } from '@steadfast-examples/service'
 import Fastify from 'fastify'
 import { Type } from 'typebox'
-import { takeNotes } from './notes.ts'
+import { takeNotes, writeBursts } from './notes.ts'
 import { tellListening } from './tell-listening.ts'
 
 // The market of the examples, and notes.
@@ -10,6 +10,8 @@ import { tellListening } from './tell-listening.ts'
 const env = readEnvironment(Type.Object({ ...ServiceEnvironment.properties, DEPLOY_URL: Type.Optional(Type.String()) }))
 const app = Fastify({ logger: { level: env.LOG_LEVEL }, ajv: { customOptions: { removeAdditional: false } } })
 await app.register(market, env)
-takeNotes(app, { confirmWithinMs: env.CONFIRM_WITHIN_MS, maxSends: env.MAX_SENDS })
+const defaults = { confirmWithinMs: env.CONFIRM_WITHIN_MS, maxSends: env.MAX_SENDS }
+takeNotes(app, defaults)
+writeBursts(app, defaults)
 await serve(app, { host: env.HOST, port: env.PORT })
 tellListening(app)
