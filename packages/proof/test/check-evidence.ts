@@ -180,7 +180,8 @@ export function healthy(): Evidence {
       effects: [
         { applied: '1', event_id: NOTES[0], key: 'hot', n: 1, at: at(3) },
         { applied: '2', event_id: NOTES[2], key: 'hot', n: 3, at: at(4) }
-      ]
+      ],
+      replays: [{ id: 'replay-1', total: 1, ended_at: at(6), stopped_at: null }]
     },
     log: [...events, ...replies].map(event => logRecord(event)),
     journal: journal(),

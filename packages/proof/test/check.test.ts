@@ -105,6 +105,12 @@ const CASES: Case[] = [
   ],
   [
     2,
+    'a note that deploy knows, and refuses as one that it does not',
+    e => Object.assign(arrived(e, NOTES[1]), { state: 'REFUSED', error: { code: 'SF_INBOX_UNKNOWN_TYPE' } }),
+    /was refused by SF_INBOX_UNKNOWN_TYPE/
+  ],
+  [
+    2,
     'an order deployed twice',
     e => e.deploy.deployments.push({ id: 'request-2', order_id: ORDER, status: 'READY' }),
     /was deployed 2 times/
@@ -219,6 +225,18 @@ const CASES: Case[] = [
     'a row that stays unconfirmed',
     e => Object.assign(market(e, NOTES[0]), { status: 'PUBLISHED', confirmed_by: null }),
     /note-1 .* is PUBLISHED/
+  ],
+  [
+    6,
+    'a delivery that is left for a process that knows it, although there is one',
+    e => Object.assign(arrived(e, NOTES[0]), { state: 'UNKNOWN' }),
+    /is UNKNOWN in the inbox/
+  ],
+  [
+    6,
+    'a replay that does not end',
+    e => Object.assign(e.deploy.replays[0] ?? {}, { ended_at: null }),
+    /replay-1 of 1 deliveries has not come to its end/
   ],
   [
     6,

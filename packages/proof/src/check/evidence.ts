@@ -155,6 +155,14 @@ export type JournalEntry =
     }
   | { at: number; kind: 'uncaught'; target: string; text: string }
 
+/** A replay that a person asked for. */
+export interface ReplayRow {
+  id: string
+  total: number
+  ended_at: Date | null
+  stopped_at: Date | null
+}
+
 /** How the system stood after healing. */
 export interface FinalState {
   at: number
@@ -184,7 +192,7 @@ export interface Bounds {
 /** All that the checker judges from: both ledgers, the business rows, the log and the journal. */
 export interface Evidence {
   market: ServiceEvidence & { orders: OrderRow[]; notes: NoteRow[] }
-  deploy: ServiceEvidence & { deployments: DeploymentRow[]; effects: NoteEffect[] }
+  deploy: ServiceEvidence & { deployments: DeploymentRow[]; effects: NoteEffect[]; replays: ReplayRow[] }
   /** Everything that ever stood in the log, deleted records too, by topic, partition, offset. */
   log: LogRecord[]
   journal: JournalEntry[]

@@ -11,6 +11,7 @@ import type {
   LogRecord,
   NoteEffect,
   NoteRow,
+  ReplayRow,
   ServiceEvidence,
   Transition
 } from '../check/evidence.ts'
@@ -52,7 +53,8 @@ export async function collectEvidence(
     deploy: {
       ...(await serviceEvidence(pools.deploy)),
       deployments: await all<DeploymentRow>(pools.deploy, 'select id, order_id, status from deployment'),
-      effects: await all<NoteEffect>(pools.deploy, 'select * from note_effect order by applied')
+      effects: await all<NoteEffect>(pools.deploy, 'select * from note_effect order by applied'),
+      replays: await all<ReplayRow>(pools.deploy, 'select id, total, ended_at, stopped_at from steadfast.replay')
     },
     log: [...records.values()],
     journal: [...journal.entries],

@@ -13,6 +13,7 @@ const OPEN = `select
 interface Open {
   events: number
   deliveries: number
+  replays: number
   dueInMs: number
 }
 
@@ -47,9 +48,9 @@ export async function settle(cluster: Cluster, { bounds, work, log }: SettleOpti
       [pools.market, pools.deploy].map(async pool => (await pool.query(OPEN)).rows[0] as Open)
     )
     const final = await observeFinalState(cluster)
-    const rest = open.reduce((sum, { events, deliveries }) => sum + events + deliveries, left)
+    const rest = open.reduce((sum, { events, deliveries, replays }) => sum + events + deliveries + replays, left)
     if (rest === 0 && isAtRest(final, bounds)) return final
-    const text = JSON.stringify([open.map(o => [o.events, o.deliveries]), left, final.lag, final.notReady])
+    const text = JSON.stringify([open.map(o => [o.events, o.deliveries, o.replays]), left, final.lag, final.notReady])
     if (text !== last) {
       changed = performance.now()
       log(`settling: ${text}`)
