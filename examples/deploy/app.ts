@@ -34,7 +34,7 @@ export default fp<DeployEnvironment>(
 
     await connectTransport(app, env)
     await app.register(outbox, { source: 'deploy', contracts: [DeploymentSucceeded, DeploymentFailed] })
-    await app.register(relay)
+    await app.register(relay, { topicPatienceMs: env.TOPIC_PATIENCE_MS })
     await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(documentRoutes, { title: 'deploy', description: 'What was asked for, and how far it is' })

@@ -40,7 +40,7 @@ export default fp<MarketEnvironment>(
       confirmWithinMs: env.CONFIRM_WITHIN_MS,
       maxSends: env.MAX_SENDS
     })
-    await app.register(relay)
+    await app.register(relay, { topicPatienceMs: env.TOPIC_PATIENCE_MS })
     await app.register(sweeper, { sweepIntervalMs: env.SWEEP_INTERVAL_MS })
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(idempotencyKey)

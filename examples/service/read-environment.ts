@@ -22,6 +22,8 @@ export const ServiceEnvironment = Type.Object({
   /** Sends of one event in all, before it is parked. */
   MAX_SENDS: Type.Integer({ default: 6 }),
   SWEEP_INTERVAL_MS: Type.Integer({ default: 5_000 }),
+  /** What waits for a topic that is missing or forbidden is parked after so long. */
+  TOPIC_PATIENCE_MS: Type.Integer({ default: 86_400_000 }),
   /** Bearer token of a person at the reconciliation routes. Absent: nobody. */
   RECONCILIATION_TOKEN: Type.Optional(Type.String({ minLength: 16 })),
   /** Bearer token by which services compare their ledgers. Absent: they do not. */

@@ -14,10 +14,11 @@ export function checkStatuses(look: LookUp): Violation[] {
   const { add, violations } = collector(5)
   for (const service of SERVICES) {
     const { transitions, events } = look[service]
+    const signals = new Set(events.filter(({ type }) => type.startsWith('steadfast.')).map(({ id }) => id))
     const histories = groupBy(transitions, transition => transition.event_id)
     for (const [id, history] of histories) {
       for (const [index, transition] of history.entries()) {
-        const problem = problemOf(transition, history[index - 1])
+        const problem = problemOf(transition, history[index - 1], signals.has(id))
         if (problem !== undefined) add(`${id} at ${service}: ${problem}`, id)
       }
     }
@@ -30,7 +31,13 @@ export function checkStatuses(look: LookUp): Violation[] {
   return violations
 }
 
-function problemOf({ from, to, count, confirmed_by }: Transition, before: Transition | undefined): string | undefined {
+function problemOf(
+  { from, to, count, confirmed_by }: Transition,
+  before: Transition | undefined,
+  isSignal: boolean
+): string | undefined {
+  // One to a topic that does not exist is dropped.
+  if (isSignal && from === 'NEW' && to === 'RESOLVED') return undefined
   if (from === null) return to === 'NEW' ? undefined : `was written as ${to}`
   if (from !== to && !ALLOWED[from].includes(to)) return `went from ${from} to ${to}`
   if (before !== undefined && before.to !== from) return `went on from ${from}, having been ${before.to}`

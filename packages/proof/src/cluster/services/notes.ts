@@ -27,7 +27,12 @@ const Behaviour = Type.Union([
 ])
 
 const data = Type.Object({ key: Type.String(), n: Type.Integer(), behaviour: Behaviour, writtenAt: Type.Integer() })
-const note = { key: (written: { key: string }) => written.key, awaits: { from: 'deploy', receipt: true }, data }
+const note = {
+  key: (written: { key: string }) => written.key,
+  from: 'market',
+  awaits: { from: 'deploy', receipt: true },
+  data
+}
 
 /**
  * The part of the workload with several events per key, which orders have not: notes of one key are numbered under a
