@@ -73,7 +73,7 @@ t.test('whatever becomes of an event, its data stand in no line of the log', asy
       age: 1
     }),
     {
-      outcome: 'refused'
+      outcome: 'set-aside'
     }
   )
   await relayOnce(app)
