@@ -100,7 +100,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     edits: [
       inFile(
         'inbox/src/accept-delivery',
-        'if (refusal !== undefined) return await refused(refusal)',
+        'if (refusal !== undefined) return await refuseRaw(consumer, fresh, refusal)',
         "if (refusal !== undefined) return { outcome: 'ignored', eventId: row.eventId }"
       )
     ],

@@ -447,8 +447,8 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       inbox(
         'accept-delivery',
-        'return await leaveFresh(consumer, row, raw, handler)',
-        'return await (row.type === raw.toString() ? leaveFresh(consumer, row, raw, handler) : refused(handler))'
+        'return await leaveFresh(consumer, fresh, handler)',
+        'return await (row.type === raw.toString() ? leaveFresh(consumer, fresh, handler) : refuseRaw(consumer, fresh, handler))'
       )
     ],
     catchBy: byTest('inbox/test/unlike-processes')

@@ -74,7 +74,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: 'supersede-anything',
     invariant: [5, 'an answer takes the place of the one that confirms, and of no other'],
-    edits: [inStore('check-answer', 'e.confirmed_by = $5 then', '$5::uuid is not null then')],
+    edits: [inStore('check-answer', 'e.confirmed_by = $6 then', '$6::uuid is not null then')],
     catchBy: byTest('store/test/supersede-answer')
   },
   {
@@ -311,7 +311,7 @@ export const storeMutants: readonly Mutant[] = [
     invariant: [2, 'what is handled is not refused as well'],
     edits: [
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
-      inStore('refuse-delivery', 'where i.state in ${WAITING} and (not $15 or', 'where (not $15 or')
+      inStore('refuse-delivery', 'where i.state in ${WAITING} and i.source', 'where i.source')
     ],
     catchBy: byInbox
   },
@@ -321,7 +321,7 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       inStore(
         'refuse-delivery',
-        "i.state = 'UNKNOWN' and i.due_at <= coalesce($16::timestamptz, clock_timestamp())",
+        "i.state = 'UNKNOWN' and i.due_at <= coalesce($18::timestamptz, clock_timestamp())",
         "i.state = 'UNKNOWN' and $16::timestamptz is not distinct from $16"
       )
     ],
