@@ -14,10 +14,10 @@ export interface Fresh {
   placeId(): string
 }
 
-/** A delivery under the id of its place in the log. Nobody is told of it. */
+/** A delivery under the id of its place in the log. Nobody is told of it, and it answers nothing. */
 export const atPlace = <F extends Fresh>(fresh: F): F => ({
   ...fresh,
-  row: { ...fresh.row, eventId: fresh.placeId(), replyTo: null }
+  row: { ...fresh.row, eventId: fresh.placeId(), replyTo: null, causationId: null }
 })
 
 /**
@@ -28,7 +28,7 @@ export const atPlace = <F extends Fresh>(fresh: F): F => ({
  */
 export async function refuseFresh(consumer: Consumer, fresh: Fresh, verdict: Verdict): Promise<boolean> {
   if (DISBELIEVED.has(verdict.error.code ?? '')) return await refuse(consumer, atPlace(fresh), verdict)
-  return await storeFresh(consumer, fresh, () => refuse(consumer, fresh, verdict))
+  return (await storeFresh(consumer, fresh, () => refuse(consumer, fresh, verdict))) !== 'duplicate'
 }
 
 /**
@@ -36,17 +36,21 @@ export async function refuseFresh(consumer: Consumer, fresh: Fresh, verdict: Ver
  * source has used the id for already is refused.
  *
  * @param store writes the row; false when there is one under the id
- * @returns false when the delivery is a duplicate
+ * @returns `refused`: its source has used the id for something else
  */
-export async function storeFresh(consumer: Consumer, fresh: Fresh, store: () => Promise<boolean>): Promise<boolean> {
+export async function storeFresh(
+  consumer: Consumer,
+  fresh: Fresh,
+  store: () => Promise<boolean>
+): Promise<'stored' | 'refused' | 'duplicate'> {
   for (;;) {
-    if (await store()) return true
+    if (await store()) return 'stored'
     const found = await findKnown(consumer.db, fresh.row)
-    if (found.fit === 'reused') return await refuseFresh(consumer, fresh, reused(fresh.row))
+    if (found.fit === 'reused') return (await refuseFresh(consumer, fresh, reused(fresh.row))) ? 'refused' : 'duplicate'
     if (found.fit === 'other') fresh.row = { ...fresh.row, eventId: found.eventId }
     if (found.fit !== 'same') continue
     await answerKnown(consumer, { ...fresh.row, eventId: found.known.eventId })
-    return false
+    return 'duplicate'
   }
 }
 

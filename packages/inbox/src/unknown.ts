@@ -38,14 +38,14 @@ export async function leaveFresh(consumer: Consumer, fresh: Fresh, why: Error): 
   const left = { body: fresh.raw, patienceMs: consumer.options.unknownPatienceMs, error }
   // In its turn: what is before it in this process's memory has no row yet that it would have to wait behind.
   const stored = await consumer.chains.run(fresh.row, () =>
-    untilItWorks(
+    untilItWorks<'stored' | 'refused' | 'duplicate'>(
       consumer,
       () => storeFresh(consumer, fresh, () => leaveUnknown(consumer.db, fresh.row, left)),
-      failure => refuseUnstorable(consumer, fresh, failure)
+      async failure => ((await refuseUnstorable(consumer, fresh, failure)) ? 'refused' : 'duplicate')
     )
   )
-  if (stored) tell(consumer, fresh.row, error)
-  return { outcome: stored ? 'set-aside' : 'duplicate', eventId: fresh.row.eventId, error }
+  if (stored === 'stored') tell(consumer, fresh.row, error)
+  return { outcome: stored === 'stored' ? 'set-aside' : stored, eventId: fresh.row.eventId, error }
 }
 
 /**

@@ -84,6 +84,8 @@ async function take(app: FastifyInstance, delivery: Delivery) {
   const consumers = (app.inbox as unknown as { [kConsumers]: Map<string, Consumer> })[kConsumers]
   return await takeIn(consumers.get(app.inbox.group) as Consumer, delivery)
 }
+/** The same message once more, as its sender sends it: at another place in the log. */
+const resent = (delivery: Delivery): Delivery => ({ ...delivery, position: `test:${randomUUID()}` })
 const onTopic = (delivery: Delivery, topic: string): Delivery => ({ ...delivery, topic })
 
 t.test('an answer on the topic of signals, to which every consumer writes, confirms nothing', async t => {
@@ -147,21 +149,33 @@ t.test('an unknown type under the id of a request takes nothing away from it', a
   for (const source of ['evil', 'shop']) {
     const unknown = { ...asked.headers, ce_type: Buffer.from('evil.unheard-of'), ce_source: Buffer.from(source) }
     const forged = { ...onTopic(asked, NOTES), headers: unknown, position: `evil:${source}` }
-    t.match(await take(app, forged), { outcome: 'refused' }, source)
+    t.match(await take(app, forged), { outcome: 'set-aside' }, source)
   }
   t.same(await events(pool), [], 'nobody is told')
   t.match(await take(app, asked), { outcome: 'handled' })
-  t.match(await take(app, asked), { outcome: 'duplicate' }, 'under the id that is its own')
+  t.match(await take(app, resent(asked)), { outcome: 'duplicate' }, 'under the id that is its own')
   t.same(await effects(pool), [1])
   t.same(
     (await rows()).map(({ state, source }) => [state, source]),
     [
-      ['REFUSED', 'evil'],
-      ['REFUSED', 'shop'],
+      ['UNKNOWN', 'evil'],
+      ['BLOCKED', 'shop'],
       ['DONE', 'shop']
     ]
   )
   t.same(alarms, [])
+})
+
+t.test('nor does one that is blocked behind others', async t => {
+  const { app, pool, state } = await worker(t)
+  state.fail = true
+  t.match(await take(app, deliveryOf(Task, d, { source: 'shop' })), { outcome: 'set-aside' })
+  const asked = deliveryOf(Task, { id: 'l', n: 2 }, { source: 'shop' })
+  const headers = { ...asked.headers, ce_type: Buffer.from('evil.unheard-of'), ce_partitionkey: Buffer.from('k') }
+  t.match(await take(app, { ...asked, headers, position: 'evil:1' }), { outcome: 'set-aside' })
+  state.fail = false
+  t.match(await take(app, asked), { outcome: 'handled' })
+  t.same(await effects(pool), [2])
 })
 
 t.test('a request that waits is not ended by a message of another source, type or topic', async t => {
@@ -194,9 +208,9 @@ t.test('two sources with one UUID: both are handled, each once', async t => {
   const of = (source: string, n: number) => deliveryOf(Elsewhere, { id: source, n }, { id, source })
   const [first, second, third] = [of('orders', 1), of('payments', 2), of('stock', 3)]
   for (const delivery of [first, second, third]) t.match(await take(app, delivery), { outcome: 'handled' })
-  for (const delivery of [third, second, first]) t.match(await take(app, delivery), { outcome: 'duplicate' })
+  for (const delivery of [third, second, first]) t.match(await take(app, resent(delivery)), { outcome: 'duplicate' })
   await pool.query(`delete from steadfast.inbox where source = 'orders'`)
-  t.match(await take(app, second), { outcome: 'duplicate' }, 'also when the first is forgotten')
+  t.match(await take(app, resent(second)), { outcome: 'duplicate' }, 'also when the first is forgotten')
   t.same(await effects(pool), [1, 2, 3])
   t.same(
     (await rows()).map(({ state, source }) => [state, source]),
@@ -227,7 +241,7 @@ t.test('the second of two sources fails, is set aside, and is handled under its 
   state.fail = true
   const asked = deliveryOf(Task, { id: 'l', n: 2 }, { id, source: 'shop', replyTo: SIGNALS })
   t.match(await take(app, asked), { outcome: 'set-aside' })
-  t.match(await take(app, asked), { outcome: 'duplicate' })
+  t.match(await take(app, resent(asked)), { outcome: 'duplicate' })
   const told = (await events(pool)).map(row => [row.type, row.topic, row.causation_id, row.payload.eventId])
   t.same(told, [['steadfast.in-progress', SIGNALS, id, id]], 'its sender is told of it by the id that it knows')
   state.fail = false
@@ -332,7 +346,7 @@ t.test('signals go where the source has its signals, or where the options allow,
   const ask = async (source: string, replyTo: string) => {
     const asked = deliveryOf(Task, { id: randomUUID(), n: 1 }, { source, replyTo })
     t.match(await take(app, asked), { outcome: 'set-aside' })
-    t.match(await take(app, asked), { outcome: 'duplicate' })
+    t.match(await take(app, resent(asked)), { outcome: 'duplicate' })
     t.ok((await app.inbox.progress(asked.headers.ce_id?.toString() ?? '')) === (await events(pool)).length > 0)
     const topics = (await events(pool)).map(({ topic }) => topic)
     await pool.query('delete from steadfast.event')
@@ -360,11 +374,15 @@ t.test('only the service that is asked refuses: no bystander, and nobody of a ty
     for (const contract of [Task, Ask, Tell] as (typeof Task)[])
       app.onEvent(contract, async (_, reply) => reply.code(409).send())
   })
-  for (const contract of contracts(Ask, Tell, { ...Ask, type: 'shop.unheard-of' }))
+  for (const contract of contracts(Ask, Tell))
     for (const raw of [undefined, Buffer.from('no json'), Buffer.from('{}')])
       t.match(await deliver(app, contract, d, { source: 'shop', replyTo: SIGNALS, ...(raw && { raw }) }), {
         outcome: 'refused'
       })
+  const unheardOf = { ...Ask, type: 'shop.unheard-of' } as never
+  t.match(await deliver(app, unheardOf, d as never, { source: 'shop', replyTo: SIGNALS }), { outcome: 'set-aside' })
+  await pool.query(`update steadfast.inbox set due_at = now() where state = 'UNKNOWN'`)
+  t.equal(await retryOnce(app), 1, 'nobody has come who knows it')
   t.same(await events(pool), [])
   await deliver(app, Task, d, { source: 'shop', replyTo: SIGNALS })
   t.same(
@@ -418,9 +436,9 @@ t.test('a type of 900 KiB is not logged whole, and refusals of one source are no
   const { rows } = await pool.query('select length(type) + length(envelope::text) as kept from steadfast.inbox')
   t.ok(rows[0].kept < 20_000, `${rows[0].kept} characters`)
   const before = lines.length
-  for (let i = 0; i < 30; i++)
-    await deliver(app, { ...Elsewhere, type: 'evil.x' } as never, d as never, { source: 'flood' })
+  const misfit = Buffer.from('{}')
+  for (let i = 0; i < 30; i++) await deliver(app, Elsewhere, d, { source: 'flood', raw: misfit })
   t.equal(lines.length - before, 10)
-  await deliver(app, { ...Elsewhere, type: 'evil.x' } as never, d as never, { source: 'another' })
+  await deliver(app, Elsewhere, d, { source: 'another', raw: misfit })
   t.equal(lines.length - before, 11, 'others are heard')
 })

@@ -3,7 +3,6 @@ import type { Db } from './db.ts'
 import {
   DELIVERY_COLUMNS,
   type DeliveryColumns,
-  type DeliveryError,
   deliveryOf,
   type NewDelivery,
   type StoredDelivery
@@ -45,6 +44,7 @@ export async function findKnown(db: Db, delivery: NewDelivery): Promise<Known> {
 export const isSameEvent = (row: NewDelivery, delivery: NewDelivery): boolean =>
   row.source === delivery.source && row.type === delivery.type && row.topic === delivery.topic
 
-// By name, whether this version sets it or another.
-const isVouchedFor = ({ state, error }: { state: string; error: DeliveryError | null }) =>
-  state !== 'UNKNOWN' && error?.code !== 'SF_INBOX_UNKNOWN_TYPE'
+const UNKNOWN: ReadonlySet<string> = new Set(['SF_INBOX_UNKNOWN_TYPE', 'SF_INBOX_NEWER_VERSION'])
+
+// The reason is in the row until a handler has spoken, also while it is blocked behind others and after it was refused.
+const isVouchedFor = ({ state, error }: StoredDelivery) => state !== 'UNKNOWN' && !UNKNOWN.has(error?.code ?? '')

@@ -11,7 +11,8 @@ export interface LeftUnknown {
 
 /**
  * Stores a fresh delivery that this process does not know, for one that does. Behind unfinished ones of its topic and key
- * it is blocked like any other, and its patience begins when it is the first.
+ * it is blocked like any other, and its patience begins when it is the first. The reason stands in its row from the
+ * beginning: it says that nobody has vouched for it, see `findKnown`.
  *
  * @returns false when the event is known already, or another has its id: nothing was changed
  */
@@ -21,7 +22,7 @@ export async function leaveUnknown(db: Db, delivery: NewDelivery, left: LeftUnkn
     `insert into ${s}.inbox (${NEW_DELIVERY_COLUMNS}, state, body, error, due_at)
      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::timestamptz,
        case when behind.others then 'BLOCKED' else 'UNKNOWN' end, $14,
-       case when not behind.others then $15::json end,
+       $15::json,
        case when not behind.others then coalesce($16::timestamptz, clock_timestamp()) + $17::float8 * interval '1 ms' end
      from (select exists (select from ${s}.inbox u
        where u.consumer = $1 and u.topic = $4 and u.key = $3 and u.state in ${UNFINISHED}) as others) behind

@@ -29,6 +29,7 @@ export async function sendImpostor(
   const { fit } = await findKnown(db, delivery)
   world.trail.push(`an impostor (another ${other}) of ${row.eventId} at ${row.consumer}, ${by} → ${stored}, ${fit}`)
   const found = resultDifference(`${by} of an impostor of ${row.eventId}`, false, stored)
-  const want = other === 'source' ? 'other' : 'reused'
+  // What nobody knows, nobody has vouched for.
+  const want = other === 'source' || row.row.state === 'UNKNOWN' ? 'other' : 'reused'
   await settle(world, [...found, ...resultDifference(`what is known of an impostor of ${row.eventId}`, want, fit)])
 }

@@ -140,7 +140,7 @@ export function left(model: InboxModel, consumer: string, patienceMs: number, no
 export function leave(model: InboxModel, arriving: Arriving, patienceMs: number, error: string, clock: Clock): boolean {
   if (findDelivery(model, arriving) !== undefined) return false
   const row: Partial<ModelDelivery['row']> = isKeyBusy(model, arriving)
-    ? { state: 'BLOCKED' }
+    ? { state: 'BLOCKED', error }
     : { state: 'UNKNOWN', due_at: clock.now + patienceMs, error }
   insert(model, arrived(model, arriving, row, clock))
   return true
