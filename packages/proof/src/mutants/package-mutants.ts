@@ -210,7 +210,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'waits-in-memory',
     invariant: [6, 'a key that waits holds no places of others'],
-    edits: [inbox('waiting', 'const IN_MEMORY_MS = 3_000', 'const IN_MEMORY_MS = 3_600_000')],
+    edits: [inbox('waiting', 'const IN_MEMORY_WAITS = 3', 'const IN_MEMORY_WAITS = 30')],
     catchBy: byTest('inbox/test/waiting')
   },
   {
@@ -222,7 +222,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'conflicts-for-ever',
     invariant: [6, 'a transaction that is in the way of others is not retried for ever'],
-    edits: [inbox('process-item', '++tries.conflicts > CONFLICT_TRIES', '++tries.conflicts > 1_000_000')],
+    edits: [inbox('process-item', '++tries.conflicts > CONFLICT_TRIES', '++tries.conflicts > 3 * CONFLICT_TRIES')],
     catchBy: byTest('inbox/test/waiting')
   },
   {
