@@ -2,6 +2,9 @@ import { until } from '@steadfast/dev-services'
 import t from 'tap'
 import { startTestLoop, type TestLoop } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 // Case 4: a service dies by SIGKILL at the worst moments. Everything settles unaided, one deployment per order.
 
 let loop: TestLoop

@@ -6,6 +6,9 @@ import t from 'tap'
 import { chooseTransport } from '../choose-transport.ts'
 import { parseOptions } from '../parse-options.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const DEMO = fileURLToPath(new URL('../demo.ts', import.meta.url))
 
 type Tap = { teardown(handler: () => unknown): void }

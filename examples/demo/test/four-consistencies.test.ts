@@ -3,6 +3,9 @@ import t from 'tap'
 import { deleteAnswers } from '../delete-answers.ts'
 import { startTestLoop, type TestLoop } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 // The four consistencies that the story of market and deploy asks for; one test and one injected fault for each.
 
 let loop: TestLoop

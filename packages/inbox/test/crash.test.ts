@@ -5,6 +5,9 @@ import { testDatabase, testKafka, until } from '@steadfast/dev-services'
 import t, { type Test } from 'tap'
 import { build, effects, events, inboxRow, RESULTS, send, TASKS, Task, TaskDone, transports } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(300_000)
+
 const kafka = testKafka(t)
 
 function child(t: Test, options: object): ChildProcess {

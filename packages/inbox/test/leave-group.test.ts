@@ -4,6 +4,9 @@ import t, { type Test } from 'tap'
 import { deliveryOf } from '../src/testing.ts'
 import { build, effects, FAST, insertEffect, proxied, publish, Task, transports } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(300_000)
+
 const FAULTS = ['cut', 'blackhole'] as const
 
 /** Two processes of one service; the first reaches its database through a proxy. The broker is another one's affair. */

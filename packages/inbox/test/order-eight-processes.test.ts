@@ -8,6 +8,9 @@ import { migrate, storeOn, writeEvents } from '@steadfast/store'
 import { createKafkaTransport } from '@steadfast/transport-kafka'
 import t from 'tap'
 
+// a busy machine takes its time
+t.setTimeout(300_000)
+
 process.env.TOPIC = `counted-${randomUUID()}`
 const { Counted } = await import('./processes/counted.ts')
 const kafka = testKafka(t)
@@ -54,7 +57,7 @@ async function writeAll(sender: TestDatabase): Promise<Map<string, number>> {
 
 t.test(
   'four relays and four consumers keep the order of every key',
-  { skip: kafka ? false : 'no Kafka', timeout: 150_000 },
+  { skip: kafka ? false : 'no Kafka', timeout: 280_000 },
   async t => {
     const sender = await testDatabase(t)
     const consumer = await testDatabase(t)
@@ -105,16 +108,16 @@ t.test(
     await start('consumer') // a rebalance
     await until(async () => (await effects()) > EVENTS / 8, {
       what: 'the fourth consumer joins the work',
-      timeoutMs: 60_000
+      timeoutMs: 120_000
     })
     relays[0]?.kill('SIGKILL')
-    await until(async () => (await effects()) > EVENTS / 4, { what: 'three relays go on', timeoutMs: 60_000 })
+    await until(async () => (await effects()) > EVENTS / 4, { what: 'three relays go on', timeoutMs: 120_000 })
     consumers[0]?.kill('SIGKILL')
     const totals = await writing
     const expected = EVENTS - (totals.get('held') ?? 0)
     await until(async () => (await effects()) >= expected, {
       what: `${expected} effects`,
-      timeoutMs: 90_000,
+      timeoutMs: 180_000,
       intervalMs: 100
     })
 

@@ -27,6 +27,9 @@ import {
   transports
 } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 for (const { name, skip, transport } of transports(t)) {
   t.test(`a bug in a handler is fixed and the day rerun (${name})`, { skip }, async t => {
     let isBuggy = true

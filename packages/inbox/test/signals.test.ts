@@ -19,6 +19,9 @@ import {
   transports
 } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const d = { id: 'k', n: 1 }
 const Receipted = defineEvent({
   type: 'shop.receipted',

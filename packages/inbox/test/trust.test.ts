@@ -27,6 +27,9 @@ import {
   TaskDone
 } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const d = { id: 'k', n: 1 }
 const NOTES = `${TASKS}-notes`
 const Elsewhere = defineEvent({ type: 'team.note', topic: NOTES, key: x => x.id, data: Task.data })

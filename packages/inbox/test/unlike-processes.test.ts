@@ -23,6 +23,9 @@ import {
   Task
 } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const knowsTask = (app: FastifyInstance) =>
   void app.onEvent(Task, async request => void (await insertEffect(request.tx, request.body)))
 const knowsBoth = (app: FastifyInstance) => {

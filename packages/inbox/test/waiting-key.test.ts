@@ -3,6 +3,9 @@ import t from 'tap'
 import { deliveryOf } from '../src/testing.ts'
 import { build, effects, FAST, inboxRow, insertEffect, publish, send, Task, transports } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 for (const { name, skip, transport } of transports(t)) {
   t.test(
     `a key that waits holds no places: all others are handled meanwhile, then it, in order (${name})`,

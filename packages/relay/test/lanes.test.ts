@@ -3,6 +3,9 @@ import t from 'tap'
 import { batchFetched } from '../src/channels.ts'
 import { database, event, failed, recordingTransport, server } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const many = () => Array.from({ length: 300 }, () => event())
 
 t.test('relays share the lanes; when one leaves, the others take its', async t => {

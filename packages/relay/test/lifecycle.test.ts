@@ -9,6 +9,9 @@ import relay from '../src/index.ts'
 import { relayOnce } from '../src/testing.ts'
 import { database, event, failed, recordingTransport, server } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 /** A promise that is resolved from outside. */
 function signal() {
   let resolve = () => {}

@@ -6,6 +6,9 @@ import { batchFetched, topicChanged, topicGivenUp } from '../src/channels.ts'
 import { relayOnce } from '../src/testing.ts'
 import { database, event, failed, recordingTransport, server, unavailable } from './helper.ts'
 
+// a busy machine takes its time
+t.setTimeout(300_000)
+
 const GONE = 'market.gone'
 const many = (length: number, members: object = {}) => Array.from({ length }, () => event(members))
 

@@ -5,6 +5,9 @@ import t from 'tap'
 import { lendFrom, migrate } from '../src/migrate.ts'
 import { IMPATIENT, later, NEXT } from './later-steps.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 /** A report that runs on the table of events. */
 async function hold(pool: pg.Pool, isolation = 'read committed'): Promise<{ pid: number; release(): Promise<void> }> {
   const client = await pool.connect()

@@ -4,7 +4,10 @@ import t from 'tap'
 import { createKafkaTransport } from '../src/index.ts'
 import { AUTHORIZER, brokerBehindProxy, denyWriting, IMPATIENT, skip } from './helper.ts'
 
-t.test('Transport', { skip, timeout: 120_000 }, async t => {
+// a busy machine takes its time
+t.setTimeout(300_000)
+
+t.test('Transport', { skip, timeout: 280_000 }, async t => {
   const { proxy, brokers } = await brokerBehindProxy(t, AUTHORIZER)
   const options = { brokers, ...IMPATIENT }
   const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
