@@ -20,6 +20,8 @@ const WAIT_MS = 5_000
 /** One look for what is due: it runs each delivery once, until none is left. */
 interface Look {
   found: StoredDelivery[]
+  /** Nothing but types that are slowed down was found, and nothing of others has ended since. */
+  onlySlow: boolean
   tried: Set<string>
   running: Set<Promise<unknown>>
   finished: number
@@ -33,7 +35,7 @@ interface Look {
  * @returns `begun`: as many run as may; `ended`: none is left, and how many came to an end
  */
 export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
-  const look: Look = { found: [], tried: new Set(), running: new Set(), finished: 0 }
+  const look: Look = { found: [], onlySlow: false, tried: new Set(), running: new Set(), finished: 0 }
   const begun = fill(consumer, look)
   const goOn = async () => {
     await begun
@@ -52,14 +54,27 @@ const hasPlace = ({ gate, closing, retrying, concurrency }: Consumer) =>
 /** Begins as many as may run at a time. */
 async function fill(consumer: Consumer, look: Look): Promise<void> {
   while (hasPlace(consumer)) {
-    if (look.found.length === 0) look.found = await findDue(consumer, look)
-    if (look.found.length === 0) return
-    while (hasPlace(consumer)) {
-      const row = look.found.shift()
-      if (row === undefined) break
+    const row = takeNext(consumer, look)
+    if (row !== undefined) {
       begin(consumer, look, row)
+      continue
     }
+    const isShareTaken = isSlowShareTaken(consumer)
+    if (isShareTaken && look.onlySlow) return
+    const found = await findDue(consumer, look)
+    look.onlySlow = isShareTaken && found.length === 0
+    if (found.length === 0) return
+    look.found.push(...found)
   }
+}
+
+/** The first of what was found that may begin now; of types that are slowed down the rest stays for when one has ended. */
+function takeNext(consumer: Consumer, look: Look): StoredDelivery | undefined {
+  const { retrying, slowTypes } = consumer
+  look.found = look.found.filter(({ eventId }) => !retrying.has(eventId))
+  const isShareTaken = isSlowShareTaken(consumer)
+  const at = look.found.findIndex(({ type }) => !isShareTaken || !slowTypes.isSlow(type))
+  return at === -1 ? undefined : look.found.splice(at, 1)[0]
 }
 
 /** Types that fail for many keys have half of the places together, so that they do not keep others from theirs. */
@@ -72,16 +87,13 @@ async function findDue(consumer: Consumer, look: Look): Promise<StoredDelivery[]
   const { db, name, retrying, slowTypes, registry, options } = consumer
   const known = { ...registry.known(name), patienceMs: options.unknownPatienceMs }
   const exceptTypes = isSlowShareTaken(consumer) ? slowTypes.reasons().map(({ type }) => type) : []
-  const except = [...look.tried, ...retrying.keys()]
-  const found = await findRunnable(db, name, { limit: BATCH, known, except, exceptTypes })
-  // Another look may have begun some meanwhile.
-  return found.filter(({ eventId, type }) => !retrying.has(eventId) && !exceptTypes.includes(type))
+  const except = [...look.tried, ...retrying.keys(), ...look.found.map(({ eventId }) => eventId)]
+  return await findRunnable(db, name, { limit: BATCH, known, except, exceptTypes })
 }
 
 function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
   const { retrying, slowTypes } = consumer
   const { eventId, type } = row
-  if (retrying.has(eventId) || (slowTypes.isSlow(type) && isSlowShareTaken(consumer))) return
   look.tried.add(eventId)
   retrying.set(eventId, type)
   const work = consumer.chains
@@ -94,6 +106,7 @@ function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
     })
     .finally(() => {
       retrying.delete(eventId)
+      if (!slowTypes.isSlow(type)) look.onlySlow = false
       look.running.delete(work)
       consumer.running.delete(work)
     })
