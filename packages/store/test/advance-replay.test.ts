@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import pg from 'pg'
 import t from 'tap'
 import { advanceReplay } from '../src/advance-replay.ts'
 import { claimReplay } from '../src/claim-replay.ts'
 import { currentReplay } from '../src/current-replay.ts'
+import { type Db, storeOn } from '../src/db.ts'
 import { listReplays } from '../src/list-replays.ts'
 import { startReplay } from '../src/start-replay.ts'
 import { stopReplay } from '../src/stop-replay.ts'
 import { store } from './deliveries.ts'
+import { somebodyWaits } from './schema-check.ts'
 import { seedDelivery } from './seed.ts'
 
 const consumer = 'deploy'
@@ -48,6 +51,23 @@ t.test('a replay of which nothing is left ends at once, and one that finds more 
   t.same(await advance(1), { outcome: 'waits' })
   await claimReplay(db, { consumer, eventId: counted, replayId: id })
   t.same(await advance(1), { outcome: 'ended', missing: 0 })
+})
+
+t.test('of two processes that take a replay on at once, one does', async t => {
+  const { db, pool, url } = await store(t)
+  await seedDelivery(pool)
+  const { id } = await startReplay(db, { id: randomUUID(), consumer, from, actor: 'me' })
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('begin')
+  const advance = (db: Db) => advanceReplay(db, { id, pass: 0, passes: 9, end: 'end', settleMs: 0 })
+  t.same(await advance(storeOn(client)), { outcome: 'pass' })
+  const second = advance(db)
+  await somebodyWaits(pool)
+  await client.query('commit')
+  t.same(await second, { outcome: 'waits' })
+  t.match(await currentReplay(db, consumer), { pass: 1 })
+  await client.end()
 })
 
 t.test('where the log cannot be rewound, or nothing is to be run, it ends at once', async t => {

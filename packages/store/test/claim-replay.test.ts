@@ -10,6 +10,7 @@ import { listReplays } from '../src/list-replays.ts'
 import { startReplay } from '../src/start-replay.ts'
 import { stopReplay } from '../src/stop-replay.ts'
 import { broken, store } from './deliveries.ts'
+import { somebodyWaits } from './schema-check.ts'
 import { seedDelivery } from './seed.ts'
 
 const consumer = 'deploy'
@@ -85,7 +86,7 @@ t.test('of two reruns at once the second waits for the first, and has its turn o
     const second = claimReplay(db, { consumer, eventId, replayId: id }).finally(() => {
       isOver = true
     })
-    await waitsForLock(pool)
+    await somebodyWaits(pool)
     t.equal(isOver, false)
     await client.query(end)
     t.equal(await second, end === 'rollback')
@@ -125,12 +126,3 @@ t.test('a rerun that failed counts as failed, with its error, and is not run aga
     [left]
   )
 })
-
-async function waitsForLock(pool: pg.Pool): Promise<void> {
-  for (;;) {
-    const { rows } = await pool.query(
-      `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-    )
-    if (rows.length > 0) return
-  }
-}

@@ -37,7 +37,8 @@ t.test('what is due comes by seq, whole, and nothing else', async t => {
     count: 2,
     replay: false,
     status: 'PARKED',
-    awaitsFrom: 'deploy'
+    awaitsFrom: 'deploy',
+    supersedes: null
   })
   t.match(events[1], { id: second, seq: '3', headers: {}, replyTo: null, count: 0, status: 'NEW', awaitsFrom: null })
   const age = Date.now() - (events[1]?.createdAt.getTime() ?? 0)
