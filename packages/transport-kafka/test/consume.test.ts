@@ -110,12 +110,20 @@ t.test('two members: every message is seen, both take part, acknowledged ones co
   const joining = second.subscribe({ group, topics: [topic], maxInFlight: 50 }, take(seen[1]))
   for (let i = 500; i < total; i += 100) await publish(first, batch.slice(i, i + 100))
   const membership = await joining
-  await publish(
-    first,
-    messages(topic, 100, i => `other-${i}`).map((m, i) => ({ ...m, value: Buffer.from(`o${i}`) }))
+  // The first member may have had all of it before the second one's share was given up.
+  let more = 0
+  await until(
+    async () => {
+      const values = Array.from({ length: 100 }, () => Buffer.from(`o${more++}`))
+      await publish(
+        first,
+        messages(topic, 100, i => `other-${i}`).map((m, i) => ({ ...m, value: values[i] ?? m.value }))
+      )
+      return seen[1].size > 0
+    },
+    { what: 'the second member to take part' }
   )
-  await until(() => new Set([...seen[0], ...seen[1]]).size === total + 100, { what: 'every message' })
-  t.ok(seen[1].size > 0, 'the second member takes part')
+  await until(() => new Set([...seen[0], ...seen[1]]).size === total + more, { what: 'every message' })
   t.comment(`${twice} came twice`)
   await membership.close(1000)
   const rest = messages(topic, 40, i => `rest-${i}`).map((m, i) => ({ ...m, value: Buffer.from(`r${i}`) }))
