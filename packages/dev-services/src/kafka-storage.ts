@@ -14,12 +14,28 @@ export interface KafkaPorts {
   controller: number
 }
 
+/** What of server.properties differs from broker to broker. */
+export interface KafkaSettings {
+  advertised?: string
+  users?: Record<string, string>
+  properties?: Record<string, string | number | boolean>
+}
+
+/** Only the client listener asks for a name and a password; on the two others the broker talks to itself. */
+function loginProperties(users: Record<string, string>): Record<string, string> {
+  const passwords = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`)
+  return {
+    'listener.security.protocol.map': 'CLIENT:SASL_PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.name.client.sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.client.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${passwords.join(' ')};`
+  }
+}
+
 /** The text of server.properties: one node, broker and controller, everything replicated once. */
 export function serverProperties(
   data: string,
   ports: KafkaPorts,
-  advertised: string | undefined,
-  properties: Record<string, string | number | boolean>
+  { advertised, users, properties }: KafkaSettings
 ): string {
   const all = {
     'process.roles': 'broker,controller',
@@ -43,6 +59,7 @@ export function serverProperties(
     // a broker that was killed is taken back only when its old session has ended: 11 s with the default of 9000
     'broker.session.timeout.ms': 1000,
     'broker.heartbeat.interval.ms': 200,
+    ...(users === undefined ? {} : loginProperties(users)),
     ...properties
   }
   return Object.entries(all)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, isPortFree } from './free-port.ts'
 import { classArchive, java, jvmArguments } from './kafka-files.ts'
-import { formatByTemplate, formatByTool, isFormatted, serverProperties } from './kafka-storage.ts'
+import { formatByTemplate, formatByTool, isFormatted, type KafkaPorts, serverProperties } from './kafka-storage.ts'
 import { type Lifeline, startLifeline } from './lifeline.ts'
 
 export interface KafkaOptions {
@@ -15,6 +15,11 @@ export interface KafkaOptions {
   port?: number
   /** `host:port` that clients are told to connect to, for a proxy in front; default: the broker itself. */
   advertised?: string
+  /**
+   * Passwords of the users who may log in at the client listener, by SASL PLAIN without TLS; default: whoever comes is
+   * let in. To itself the broker is `User:ANONYMOUS`: with an authorizer that must be a super user.
+   */
+  users?: Record<string, string>
   /** Lines of server.properties, over the launcher's. */
   properties?: Record<string, string | number | boolean>
   /** Maximum heap of the JVM; default `512m`. */
@@ -80,11 +85,10 @@ async function startJvm(command: string[], port: number, log: string, removeDir:
   return lifeline
 }
 
-async function writeConfiguration(dir: string, port: number, options: KafkaOptions, training: boolean) {
-  const ports = { client: port, inner: await freePort(), controller: await freePort() }
+async function writeConfiguration(dir: string, ports: KafkaPorts, options: KafkaOptions, training: boolean) {
   const data = join(dir, 'data')
   const config = join(dir, 'server.properties')
-  writeFileSync(config, serverProperties(data, ports, options.advertised, options.properties ?? {}))
+  writeFileSync(config, serverProperties(data, ports, options))
   if (training) await formatByTool(data, config)
   else if (!isFormatted(data)) formatByTemplate(data)
   return config
@@ -100,15 +104,18 @@ function brokerCommand(config: string, heap: string, training: Training | undefi
 export async function startBroker(options: KafkaOptions, training?: Training): Promise<KafkaBroker> {
   const port = options.port ?? (await freePort())
   if (!(await isPortFree(port))) throw new Error(`port ${port} is taken: Address already in use`)
+  const ports = { client: port, inner: await freePort(), controller: await freePort() }
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'steadfast-kafka-'))
   const temporary = options.dir === undefined
   mkdirSync(dir, { recursive: true })
   const log = join(dir, 'broker.log')
   let command: string[]
   let lifeline: Lifeline
-  const start = () => startJvm(command, port, log, temporary ? dir : undefined)
+  // The client listener may want to know who asks.
+  const asked = options.users === undefined ? ports.client : ports.inner
+  const start = () => startJvm(command, asked, log, temporary ? dir : undefined)
   try {
-    const config = await writeConfiguration(dir, port, options, training !== undefined)
+    const config = await writeConfiguration(dir, ports, options, training !== undefined)
     command = brokerCommand(config, options.heap ?? '512m', training)
     lifeline = await start()
   } catch (error) {

@@ -26,6 +26,22 @@ t.test('comes back after SIGKILL with its messages, and takes its directory with
   t.throws(() => process.kill(broker.pid, 0), { code: 'ESRCH' })
 })
 
+t.test('with users, only they are let in', { skip }, async t => {
+  const broker = await launchKafka({ users: { ann: 'password of ann' } })
+  t.teardown(() => broker.stop())
+  const connect = async (password?: string) => {
+    const sasl = password === undefined ? {} : { sasl: { mechanism: 'plain' as const, username: 'ann', password } }
+    const options = { brokers: broker.brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 }, requestTimeout: 5000 }
+    const admin = new Kafka({ ...options, ...sasl }).admin()
+    t.teardown(() => admin.disconnect())
+    await admin.connect()
+    return admin.listTopics()
+  }
+  t.strictSame(await connect('password of ann'), [])
+  await t.rejects(connect('password of bob'), { name: 'KafkaJSSASLAuthenticationError' })
+  await t.rejects(connect())
+})
+
 t.test('says why it cannot start', { skip }, async t => {
   await t.rejects(launchKafka({ properties: { 'broker.session.timeout.ms': 'soon' } }), { message: /Not a number/ })
 })
