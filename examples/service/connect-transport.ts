@@ -9,6 +9,7 @@ export async function connectTransport(app: FastifyInstance, env: ServiceEnviron
   if (env.TRANSPORT === 'kafka') {
     await app.register(transportKafka, {
       brokers: env.KAFKA_BROKERS.split(','),
+      ...loginOf(env),
       sessionTimeoutMs: timeoutMs,
       heartbeatIntervalMs: Math.round(timeoutMs / 10)
     })
@@ -18,4 +19,11 @@ export async function connectTransport(app: FastifyInstance, env: ServiceEnviron
       leaseMs: timeoutMs
     })
   }
+}
+
+function loginOf({ KAFKA_USERNAME: username, KAFKA_PASSWORD: password }: ServiceEnvironment) {
+  if (username === undefined && password === undefined) return {}
+  if (username === undefined || password === undefined)
+    throw new Error('environment: KAFKA_USERNAME and KAFKA_PASSWORD need each other')
+  return { sasl: { mechanism: 'plain' as const, username, password } }
 }

@@ -11,6 +11,9 @@ export const ServiceEnvironment = Type.Object({
   TRANSPORT: Type.Union([Type.Literal('kafka'), Type.Literal('postgres')], { default: 'postgres' }),
   /** For `kafka`: host:port, separated by commas. */
   KAFKA_BROKERS: Type.String({ default: '127.0.0.1:9092' }),
+  /** For `kafka`, both or neither: logs in by SASL PLAIN. Absent: the brokers ask for no login. */
+  KAFKA_USERNAME: Type.Optional(Type.String()),
+  KAFKA_PASSWORD: Type.Optional(Type.String()),
   /** For `postgres`: the database that holds the log, the same for all services. Default: the service's own. */
   TRANSPORT_DATABASE_URL: Type.Optional(Type.String()),
   /** Of topics that do not exist yet: a service creates those it consumes. */
