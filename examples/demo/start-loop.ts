@@ -31,6 +31,8 @@ export interface LoopOptions {
   databaseUrl: string | undefined
   /** More environment for both services. */
   env?: Record<string, string>
+  /** More environment for one of them. */
+  ownEnv?: Partial<Record<'market' | 'deploy', Record<string, string>>>
   /** More arguments for node, e.g. `--import` of what a test preloads. */
   nodeArguments?: readonly string[]
 }
@@ -56,7 +58,8 @@ function openPool(connectionString: string): pg.Pool {
 }
 
 /** Starts it all and resolves when both services say that they can work. */
-export async function startLoop({ choice, databaseUrl, env = {}, nodeArguments = [] }: LoopOptions): Promise<Loop> {
+export async function startLoop(options: LoopOptions): Promise<Loop> {
+  const { choice, databaseUrl, env = {}, ownEnv = {}, nodeArguments = [] } = options
   const database = await startDatabase(databaseUrl)
   const broker = await startBroker(choice, database)
   const marketDatabase = await database.createDatabase('market')
@@ -76,7 +79,7 @@ export async function startLoop({ choice, databaseUrl, env = {}, nodeArguments =
       script: module_(name),
       port: ports[name],
       logFile: join(logs, `${name}.log`),
-      env: { ...common, ...own },
+      env: { ...common, ...own, ...ownEnv[name] },
       nodeArguments
     })
   const market = service('market', { DATABASE_URL: marketDatabase, DEPLOY_URL: `http://127.0.0.1:${ports.deploy}` })

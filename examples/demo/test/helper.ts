@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kafkaRequirements, type Teardown, until } from '@steadfast/dev-services'
 import { countFigures, countMissing, type Figures } from '../count-figures.ts'
-import { type Loop, startLoop } from '../start-loop.ts'
+import { type Loop, type LoopOptions, startLoop } from '../start-loop.ts'
 import type { Service } from '../supervise-service.ts'
 
 export interface TestLoop extends Loop {
@@ -24,15 +24,27 @@ interface Equal {
   equal(found: unknown, wanted: unknown, message: string): unknown
 }
 
+/** `choice`: another broker than one of its own. */
+export type TestLoopOptions = Partial<Pick<LoopOptions, 'choice' | 'env' | 'ownEnv'>>
+
 const LIMIT_MS = 40_000
 
+/** Why there is no Kafka, for tests that need one; `false` where it can be had. */
+export async function missingKafka(): Promise<string | false> {
+  if (process.env.TEST_NO_KAFKA === '1') return 'no Kafka: TEST_NO_KAFKA=1'
+  const requirements = await kafkaRequirements()
+  return requirements.ok ? false : `no Kafka: ${requirements.reason}`
+}
+
 /** A market and a deploy of their own, with servers of their own that a test may hurt. */
-export async function startTestLoop(t: Teardown, env: Record<string, string> = {}): Promise<TestLoop> {
-  const kafka = process.env.TEST_NO_KAFKA !== '1' && (await kafkaRequirements()).ok
+export async function startTestLoop(t: Teardown, options: TestLoopOptions = {}): Promise<TestLoop> {
+  const transport = (await missingKafka()) === false ? 'kafka' : 'postgres'
+  const { choice = { transport, why: 'a test' }, env, ownEnv = {} } = options
   const orders = mkdtempSync(join(tmpdir(), 'steadfast-crash-'))
   const loop = await startLoop({
-    choice: { transport: kafka ? 'kafka' : 'postgres', why: 'a test' },
+    choice,
     databaseUrl: undefined,
+    ownEnv,
     env: { CRASH_ORDERS: orders, NODE_OPTIONS: '', ...env },
     nodeArguments: ['--import', new URL('crash-at.ts', import.meta.url).href]
   })
