@@ -1,8 +1,9 @@
+import { AUTHORIZER, denyWriting } from '@steadfast/dev-services/kafka-acl'
 import { transportCompliance } from '@steadfast/events/compliance'
 import kafkajs from 'kafkajs'
 import t from 'tap'
 import { createKafkaTransport } from '../src/index.ts'
-import { AUTHORIZER, brokerBehindProxy, denyWriting, IMPATIENT, skip } from './helper.ts'
+import { brokerBehindProxy, IMPATIENT, skip } from './helper.ts'
 
 // a busy machine takes its time
 t.setTimeout(300_000)

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { testKafka, until } from '@steadfast/dev-services'
+import { AUTHORIZER, denyWriting } from '@steadfast/dev-services/kafka-acl'
 import type { Delivery, Transport } from '@steadfast/events'
 import kafkajs from 'kafkajs'
 import t from 'tap'
 import {
-  AUTHORIZER,
   about,
   brokerBehindProxy,
-  denyWriting,
   message,
   messages,
   newTopic,

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
+import { AUTHORIZER } from '@steadfast/dev-services/kafka-acl'
 import type { Delivery } from '@steadfast/events'
 import kafkajs, { type Admin } from 'kafkajs'
 import t from 'tap'
 import {
-  AUTHORIZER,
   about,
   brokerBehindProxy,
   IMPATIENT,
