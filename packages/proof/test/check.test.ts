@@ -1,6 +1,7 @@
 import t from 'tap'
 import { check, describeViolations } from '../src/check/check.ts'
 import type { AuditRow, EventRow, Evidence, InboxRow, Transition } from '../src/check/evidence.ts'
+import { FORBIDDEN_TOPIC, MISSING_TOPIC, OWN_TAG } from '../src/check/look-up.ts'
 import { ANSWER, eventRow, healthy, inboxRow, logRecord, NOTES, ORDER, REQUEST, START } from './check-evidence.ts'
 
 // Each invariant goes red on what breaks it, and none is red without.
@@ -29,6 +30,27 @@ function forget(e: Evidence, id: string) {
     without(service.events, row => row.id === id)
     without(service.transitions, row => row.event_id === id)
   }
+}
+
+/** A note to a topic that takes nothing, given up. */
+function addClosed(e: Evidence, topic: string, row: Partial<EventRow> = {}): EventRow {
+  const event = eventRow({
+    id: `note-for-${topic}`,
+    type: 'proof.note.lost',
+    key: 'lost',
+    topic,
+    status: 'PARKED',
+    count: 0,
+    published_at: null,
+    confirmed_at: null,
+    park_reason: 'TOPIC_UNAVAILABLE',
+    ...row
+  })
+  e.market.events.push(event)
+  e.market.notes.push({ tag: `${OWN_TAG}${topic}`, key: 'lost', n: 1, event_id: event.id })
+  const steps = [step(event.id, null, 'NEW'), step(event.id, 'NEW', event.status)]
+  e.market.transitions.push(...steps.map(transition => ({ ...transition, count: event.count })))
+  return event
 }
 
 t.test('nothing is wrong with a healthy run', async t => {
@@ -258,6 +280,36 @@ const CASES: Case[] = [
     /parked by time-out at count 1/
   ],
   [7, 'a parking without a reason', e => Object.assign(market(e, NOTES[1]), { park_reason: null }), /without a reason/],
+  [
+    7,
+    'a send to a forbidden topic',
+    e => addClosed(e, FORBIDDEN_TOPIC, { status: 'PUBLISHED', count: 1 }),
+    /1 sends and 0 records, and proof.forbidden takes nothing/
+  ],
+  [
+    7,
+    'a record in a forbidden topic',
+    e => e.log.push(logRecord(addClosed(e, FORBIDDEN_TOPIC))),
+    /0 sends and 1 records, and proof.forbidden takes nothing/
+  ],
+  [
+    7,
+    'an event of a missing topic that was parked for another reason',
+    e => addClosed(e, MISSING_TOPIC, { park_reason: 'REFUSED_BY_BROKER' }),
+    /parked as REFUSED_BY_BROKER, and proof.nowhere takes nothing/
+  ],
+  [
+    7,
+    'an event of a forbidden topic that was confirmed',
+    e => addClosed(e, FORBIDDEN_TOPIC, { status: 'CONFIRMED' }),
+    /CONFIRMED, and proof.forbidden takes nothing/
+  ],
+  [
+    7,
+    'a parking for a topic that takes events',
+    e => Object.assign(market(e, NOTES[1]), { park_reason: 'TOPIC_UNAVAILABLE' }),
+    /parked for notes, which takes events/
+  ],
   [7, 'a parking by a refusal that nobody stated', e => forget(e, `receipt-${NOTES[1]}`), /no refusal was stated/],
   [
     8,
@@ -423,6 +475,15 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
     e => {
       Object.assign(arrived(e, NOTES[1]), { state: 'HELD' })
       Object.assign(arrived(e, NOTES[2]), { topic: 'others' })
+    }
+  ],
+  ['an event of a missing topic, parked', e => addClosed(e, MISSING_TOPIC)],
+  [
+    'an event of a forbidden topic that a person has resolved',
+    e => {
+      const event = addClosed(e, FORBIDDEN_TOPIC)
+      event.status = 'RESOLVED'
+      e.market.transitions.push({ ...step(event.id, 'PARKED', 'RESOLVED'), count: 0 })
     }
   ],
   ['a row within its deadline', e => Object.assign(market(e, REQUEST), { due: true, updated_at: new Date(e.final.at) })]

@@ -58,7 +58,7 @@ export function createOperator({ processes, journal, pools }: Cluster, random: R
     await act(service, action, id, `/inbox/${service}/${id}/${action}`)
   }
   const onParked = async ({ id, parkReason }: Item) => {
-    // a refusal is final: sent again it is refused again; and nobody makes the topic that is missing
+    // a refusal is final: sent again it is refused again; and nobody makes the missing topic, or opens the forbidden one
     const isFinal = parkReason === 'TOPIC_UNAVAILABLE' || (parkReason === 'REFUSED' && random.next() < 0.7)
     const action = isFinal ? 'resolve' : 'resend'
     await act('market', action, id, `/events/${id}/${action}`)

@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Evidence } from '../check/evidence.ts'
+import { CLOSED_TOPICS } from '../check/look-up.ts'
 import type { Journal } from '../cluster/journal.ts'
 import { judge } from '../cluster/judge.ts'
 import { makeSmallDisk, type SmallDisk } from '../cluster/small-disk.ts'
@@ -72,7 +74,7 @@ async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promi
     ).length
     const events = evidence.market.events.length + evidence.deploy.events.length
     const figures = { events, faults: nemesis.faults, kills: kills + brokerKills }
-    log(`chaos: ${JSON.stringify(figures)}, ${evidence.log.length} records`)
+    log(`chaos: ${JSON.stringify(figures)}, ${evidence.log.length} records, ${describeClosed(evidence)}`)
     return { figures, violations: violations.map(text => `${text}\n  (seed ${seed}, ${seconds} s; ${dir})`) }
   } finally {
     stop.abort()
@@ -90,6 +92,12 @@ function describeFaults({ entries }: Journal): string {
     times.set(name, (times.get(name) ?? 0) + 1)
   }
   return [...times].map(([name, n]) => `${n} ${name}`).join(', ')
+}
+
+/** How many events there were for topics that take nothing. */
+function describeClosed({ market }: Evidence): string {
+  const count = (topic: string) => market.events.filter(event => event.topic === topic).length
+  return [...CLOSED_TOPICS].map(topic => `${count(topic)} events for ${topic}`).join(', ')
 }
 
 /** In full: some 23,000 events. What two cores cannot do in these ten minutes comes on top of them. */

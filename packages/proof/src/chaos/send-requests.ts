@@ -56,20 +56,24 @@ const HOT: readonly NoteBehaviour[] = [
   'aside'
 ]
 
-/** What the old version of deploy knows, what only the new one does, and in a hundred one that cannot be sent. */
+/** What the old version of deploy knows, what only the new one does, and in a hundred two that cannot be sent. */
 const noteForm = (random: Random): NoteForm => {
   const kind = random.between(1, 100)
   if (kind === 1) return 'lost'
-  if (kind <= 6) return 'pin'
-  return kind <= 14 ? 'newer' : kind <= 22 ? 'amended' : 'written'
+  if (kind === 2) return 'forbidden'
+  if (kind <= 7) return 'pin'
+  return kind <= 15 ? 'newer' : kind <= 23 ? 'amended' : 'written'
 }
 
-/** Half of the notes have one of three hot keys, half one of many cold ones; other topics have their own. */
+/** Topics that have keys of their own. */
+const APART: ReadonlySet<NoteForm> = new Set(['pin', 'lost', 'forbidden'])
+
+/** Half of the notes have one of three hot keys, half one of many cold ones. */
 function wishNote(index: number, random: Random): Wish {
   const hot = random.next() < 0.5
   const form = noteForm(random)
   const plain = hot ? `hot-${random.between(1, 3)}` : `cold-${random.between(1, 60)}`
-  const key = form === 'pin' || form === 'lost' ? `${form}-${plain}` : plain
+  const key = APART.has(form) ? `${form}-${plain}` : plain
   const tag = `note-${index}`
   return { tag, action: 'note', path: '/notes', body: { tag, key, behaviour: random.pick(hot ? HOT : COLD), form } }
 }

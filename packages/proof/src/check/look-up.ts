@@ -5,10 +5,16 @@ export const SERVICES: readonly ServiceName[] = ['market', 'deploy']
 
 /** Types of the events that the workload causes. */
 export const ORDERED = 'proof.note.written'
-const NOTES = new Set([ORDERED, 'proof.note.amended', 'proof.pin.set', 'proof.note.lost'])
+const NOTES = new Set([ORDERED, 'proof.note.amended', 'proof.pin.set', 'proof.note.lost', 'proof.note.forbidden'])
 /** Whether an event is a note: of any form, in order with the others of its key. */
 export const isNote = (type: string): boolean => NOTES.has(type)
 export const REQUESTED = 'market.deployment.requested'
+/** A topic that nobody has created. */
+export const MISSING_TOPIC = 'proof.nowhere'
+/** A topic that exists, and to which the broker lets nobody write. */
+export const FORBIDDEN_TOPIC = 'proof.forbidden'
+/** Topics to which no event can come. */
+export const CLOSED_TOPICS: ReadonlySet<string> = new Set([MISSING_TOPIC, FORBIDDEN_TOPIC])
 /** Tags of the notes that market writes by itself begin with it. */
 export const OWN_TAG = 'own-'
 /** Types of deploy's business answers begin with it. */

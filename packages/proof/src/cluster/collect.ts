@@ -15,8 +15,8 @@ import type {
   ServiceEvidence,
   Transition
 } from '../check/evidence.ts'
-import { placeOf } from '../check/look-up.ts'
-import { GROUPS, lagOf, readLog } from './read-log.ts'
+import { FORBIDDEN_TOPIC, placeOf } from '../check/look-up.ts'
+import { GROUPS, lagOf, readLog, TOPICS } from './read-log.ts'
 import type { Cluster } from './start-cluster.ts'
 
 const all = async <Row>(pool: pg.Pool, text: string) => (await pool.query(text)).rows as Row[]
@@ -38,7 +38,9 @@ export async function collectEvidence(
   const { pools, journal, kafka } = cluster
   type Order = { id: string; status: 'PLACED' | 'READY' | 'FAILED'; parameters: { failureRate?: number } | null }
   const orders = await all<Order>(pools.market, 'select id, status, parameters from orders')
-  const records = new Map((await readLog(kafka.direct)).map(record => [placeOf(record), record]))
+  const records = new Map(
+    (await readLog(kafka.direct, [...TOPICS, FORBIDDEN_TOPIC])).map(record => [placeOf(record), record])
+  )
   for (const record of parts.deleted) records.set(placeOf(record), record)
   return {
     market: {

@@ -9,7 +9,9 @@ import {
   type TcpProxy,
   until
 } from '@steadfast/dev-services'
+import { denyWriting } from '@steadfast/dev-services/kafka-acl'
 import pg from 'pg'
+import { FORBIDDEN_TOPIC } from '../check/look-up.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { prepareDatabase } from './observe.ts'
 import { withAdmin } from './read-log.ts'
@@ -101,11 +103,18 @@ async function createDatabases(url: string): Promise<Cluster['pools']> {
   return pools
 }
 
-/** A topic whose broker compresses what comes, whoever sent it. */
-async function createCompressedTopic(brokers: string): Promise<void> {
+/** A topic whose broker compresses what comes, whoever sent it, and one to which nobody may write. */
+async function createTopics(brokers: string): Promise<void> {
+  const numPartitions = Number(ENVIRONMENT.TOPIC_PARTITIONS)
   const configEntries = [{ name: 'compression.type', value: 'gzip' }]
-  const topic = { topic: 'proof.notes', numPartitions: Number(ENVIRONMENT.TOPIC_PARTITIONS), configEntries }
-  await withAdmin(brokers, admin => admin.createTopics({ topics: [topic] }))
+  const topics = [
+    { topic: 'proof.notes', numPartitions, configEntries },
+    { topic: FORBIDDEN_TOPIC, numPartitions }
+  ]
+  await withAdmin(brokers, async admin => {
+    await admin.createTopics({ topics })
+    await denyWriting(admin, FORBIDDEN_TOPIC)
+  })
 }
 
 /** Starts servers, proxies and four services, and resolves when all of them can work. */
@@ -118,7 +127,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     launchPostgres({ ...(disk && { dir: join(disk.dir, 'postgres') }), settings: POSTGRES_SETTINGS }),
     startKafka(NAMES)
   ])
-  await createCompressedTopic(kafka.direct)
+  await createTopics(kafka.direct)
   const pools = await createDatabases(postgres.url)
   const databaseProxies = {
     market: await startProxy({ targetPort: postgres.port }),

@@ -1,4 +1,5 @@
 import { freePort, type KafkaBroker, launchKafka, startProxy, type TcpProxy } from '@steadfast/dev-services'
+import { AUTHORIZER } from '@steadfast/dev-services/kafka-acl'
 
 /** A broker that each process knows by a proxy of its own, and the harness by a listener that no fault touches. */
 export interface AttackedKafka {
@@ -28,6 +29,7 @@ export async function startKafka(names: readonly string[]): Promise<AttackedKafk
   const broker = await launchKafka({
     port,
     properties: {
+      ...AUTHORIZER,
       listeners: [
         `CLIENT://${on(port)}`,
         `INNER://${on(inner)}`,

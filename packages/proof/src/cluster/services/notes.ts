@@ -6,7 +6,7 @@ import type { EventRequest } from '@steadfast/inbox'
 import type {} from '@steadfast/outbox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { OWN_TAG } from '../../check/look-up.ts'
+import { FORBIDDEN_TOPIC, MISSING_TOPIC, OWN_TAG } from '../../check/look-up.ts'
 
 /** What the handler of a note does before it has its effect. */
 const Behaviour = Type.Union([
@@ -45,10 +45,19 @@ export const NewerNoteWritten = defineEvent({ ...NoteWritten, dataVersion: '2' }
 export const NoteAmended = defineEvent({ ...note, type: 'proof.note.amended', topic: 'proof.notes' })
 /** A topic that only the new version reads. */
 export const PinSet = defineEvent({ ...note, type: 'proof.pin.set', topic: 'proof.pins' })
-/** A topic that nobody has created. */
-export const NoteLost = defineEvent({ ...note, type: 'proof.note.lost', topic: 'proof.nowhere' })
+/** For a topic that is missing. */
+export const NoteLost = defineEvent({ ...note, type: 'proof.note.lost', topic: MISSING_TOPIC })
+/** For a topic that its service may not write. */
+export const NoteForbidden = defineEvent({ ...note, type: 'proof.note.forbidden', topic: FORBIDDEN_TOPIC })
 
-const FORMS = { written: NoteWritten, newer: NewerNoteWritten, amended: NoteAmended, pin: PinSet, lost: NoteLost }
+const FORMS = {
+  written: NoteWritten,
+  newer: NewerNoteWritten,
+  amended: NoteAmended,
+  pin: PinSet,
+  lost: NoteLost,
+  forbidden: NoteForbidden
+}
 export type NoteForm = keyof typeof FORMS
 const Form = Type.Union((Object.keys(FORMS) as NoteForm[]).map(form => Type.Literal(form)))
 
