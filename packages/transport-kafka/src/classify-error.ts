@@ -52,6 +52,11 @@ export function isStale(error: Error): boolean {
   return STALE.has(rootOf(error).type ?? '')
 }
 
+/** Whether the broker says that it has no such topic. */
+export function isMissing(error: Error): boolean {
+  return rootOf(error).type === 'UNKNOWN_TOPIC_OR_PARTITION'
+}
+
 /** Whether the broker's answer concerns the topic as a whole. */
 export function aboutOf(error: Error): 'topic' | undefined {
   return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? 'topic' : undefined

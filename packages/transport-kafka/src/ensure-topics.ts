@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admins } from './admin.ts'
+import { isMissing } from './classify-error.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfo, TopicInfos } from './topic-info.ts'
 import { asError } from './within.ts'
@@ -40,7 +41,7 @@ async function existing(infos: TopicInfos, topic: string): Promise<TopicInfo | u
   try {
     return await infos.load(topic)
   } catch (thrown) {
-    if ((asError(thrown) as { type?: string }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+    if (isMissing(asError(thrown))) return undefined
     throw thrown
   }
 }

@@ -70,15 +70,22 @@ async function sendPieces(work: Work, pieces: readonly Piece[]): Promise<void> {
 
 async function sendToLeader(work: Work, leader: number, pieces: readonly Piece[]): Promise<void> {
   if (work.limit.reached) return
-  const stale: Piece[] = []
+  const stale: [Piece, Failure][] = []
   for (const [piece, failure] of await attempt(work, leader, pieces)) {
-    if (isStale(failure.error) && !piece.retried) stale.push({ ...piece, retried: true })
+    if (isStale(failure.error) && !piece.retried) stale.push([piece, failure])
     else if (failure.kind === 'refused' && piece.entries.length > 1) await isolate(work, piece)
     else settle(work.outcomes, piece.lane, piece.entries, failure)
   }
   if (stale.length === 0) return
   await reload(work, stale)
-  await sendPieces(work, stale)
+  const again: Piece[] = []
+  for (const [piece, failure] of stale) {
+    const { topic, partitions } = piece.lane
+    // One that is gone, or was made anew with other partitions, is not the topic that the messages were split for.
+    if (work.infos.known(topic)?.partitions === partitions) again.push({ ...piece, retried: true })
+    else settle(work.outcomes, piece.lane, piece.entries, failure)
+  }
+  await sendPieces(work, again)
 }
 
 /** Halves what a partition refused until the culprit stands alone. */
@@ -93,11 +100,11 @@ async function isolate(work: Work, { lane, entries }: Piece): Promise<void> {
 }
 
 /** Finds the leaders anew. */
-async function reload({ infos, limit }: Work, pieces: readonly Piece[]): Promise<void> {
-  const topics = new Set(pieces.map(({ lane }) => lane.topic))
+async function reload({ infos, limit }: Work, stale: readonly [Piece, Failure][]): Promise<void> {
+  const topics = new Set(stale.map(([{ lane }]) => lane.topic))
   const loads = [...topics].map(topic => infos.load(topic).catch(() => undefined))
   await Promise.race([Promise.all(loads), limit.promise]).catch(() => undefined)
-  for (const { lane } of pieces) lane.leader = infos.known(lane.topic)?.leaders[lane.partition] ?? lane.leader
+  for (const [{ lane }] of stale) lane.leader = infos.known(lane.topic)?.leaders[lane.partition] ?? lane.leader
 }
 
 function settle(outcomes: Outcomes, lane: Lane, entries: readonly Entry[], { kind, error }: Failure): void {

@@ -7,6 +7,8 @@ import type { TopicInfo } from './topic-info.ts'
 export interface Lane {
   topic: string
   partition: number
+  /** How many the topic had when its messages were split. */
+  partitions: number
   leader: number
   chunks: Entry[][]
   /** Set by a failure that concerns the partition: what is left is not attempted. */
@@ -33,7 +35,8 @@ export function splitBatch(batch: readonly Outgoing[], infoOf: (topic: string) =
     const partition = partitionOf(key, of.info.partitions)
     let lane = of.lanes[partition]
     if (!lane) {
-      lane = { topic: outgoing.topic, partition, leader: of.info.leaders[partition] ?? -1, chunks: [[]] }
+      const { partitions, leaders } = of.info
+      lane = { topic: outgoing.topic, partition, partitions, leader: leaders[partition] ?? -1, chunks: [[]] }
       of.lanes[partition] = lane
       of.bytes[partition] = BATCH_OVERHEAD
       lanes.push(lane)

@@ -1,4 +1,5 @@
 import type { Delivery, SubscribeOptions } from '@steadfast/events'
+import { isMissing } from './classify-error.ts'
 import { REVOCATION_DRAIN_MS } from './hand-out.ts'
 import { createMember, type Member } from './member.ts'
 import type { Logger, Settings } from './options.ts'
@@ -139,8 +140,8 @@ async function partition(
   await Promise.all(
     topics.map(topic =>
       infos.load(topic).catch(thrown => {
-        const error = asError(thrown) as Error & { type?: string }
-        if (error.type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+        const error = asError(thrown)
+        if (!isMissing(error)) throw error
         missing.push(topic)
       })
     )

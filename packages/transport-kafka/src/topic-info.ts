@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { Admins } from './admin.ts'
+import { isMissing } from './classify-error.ts'
 import type { Logger, Settings } from './options.ts'
 import { asError } from './within.ts'
 
@@ -17,7 +18,10 @@ export interface TopicInfo {
 /** What is known of topics: asked once, renewed in the background. */
 export interface TopicInfos {
   known(topic: string): TopicInfo | undefined
-  /** Asks the broker. Rejects when the topic does not exist, has a partition without leader, or nobody answers. */
+  /**
+   * Asks the broker. Rejects when the topic does not exist, which is then forgotten, has a partition without leader, or
+   * nobody answers.
+   */
   load(topic: string): Promise<TopicInfo>
   forget(topics: Iterable<string>): void
 }
@@ -85,7 +89,14 @@ export function createTopicInfos(admins: Admins, settings: Settings, logger: Log
     const under = loading.get(topic)
     if (under) return under
     const promise = ask(topic)
-      .then(info => remember(topic, info))
+      .then(
+        info => remember(topic, info),
+        thrown => {
+          // One that is made under this name again may have other partitions.
+          if (isMissing(asError(thrown))) infos.delete(topic)
+          throw thrown
+        }
+      )
       .finally(() => loading.delete(topic))
     loading.set(topic, promise)
     return promise
