@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
-import { releaseHeld, reprocessDelivery, storeOn } from '@steadfast/store'
+import { releaseDelivery, reprocessDelivery, storeOn } from '@steadfast/store'
 import t, { type Test } from 'tap'
 import { deliver, retryOnce } from '../src/testing.ts'
 import { build, effects, events, groupOf, inboxRow, insertEffect, SIGNALS, send, Task, transports } from './helper.ts'
@@ -79,7 +79,7 @@ t.test('held: a person releases the key, and the rest of it goes on', async t =>
   await deliver(app, Task, { id: 'k', n: 2 }, { id: ids[1] })
   await retryOnce(app)
   const error = { status: 410, code: 'SKIPPED', message: 'not needed' }
-  t.ok(await releaseHeld(db, { consumer: groupOf('worker'), eventId: ids[0], actor: 'me', error }))
+  t.ok(await releaseDelivery(db, { consumer: groupOf('worker'), eventId: ids[0], actor: 'me', error }))
   t.equal(await retryOnce(app), 1)
   t.same(await effects(pool), [2])
   t.same(await states(pool, ids), ['REFUSED', 'DONE'])

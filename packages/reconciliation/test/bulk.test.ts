@@ -113,6 +113,10 @@ t.test('reprocess by filter', async t => {
     body: { done: 1 }
   })
   matchWhole(t, (await get(`/inbox/deploy/${refused}`)).body, { delivery: { state: 'RETRY' }, audit: [{ note }] })
-  t.match((await get('/counts')).body.inbox, { deploy: { RETRY: 4, HELD: 1 }, other: { HELD: 1 } })
+  const unknown = await seedDelivery(pool, { state: 'UNKNOWN', key: 'a' })
+  t.match(await post('/inbox/bulk', { action: 'reprocess', filter: { key: 'a' }, note }), { body: { done: 0 } })
+  t.match(await post('/inbox/bulk', { action: 'reprocess', filter: { state: 'UNKNOWN' }, note }), { body: { done: 1 } })
+  matchWhole(t, (await get(`/inbox/deploy/${unknown}`)).body, { delivery: { state: 'RETRY' }, audit: [{ note }] })
+  t.match((await get('/counts')).body.inbox, { deploy: { RETRY: 5, HELD: 1 }, other: { HELD: 1 } })
   t.match(await post('/inbox/bulk', { action: 'reprocess', filter: {}, note }), { status: 400 })
 })

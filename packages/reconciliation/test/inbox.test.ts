@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { matchWhole } from '@steadfast/dev-services'
 import t from 'tap'
 import { idFrom, seedDelivery } from '../../store/test/seed.ts'
@@ -34,7 +35,7 @@ t.test('list and story', async t => {
 
 t.test('reprocess: one effect, one audit row', async t => {
   const { pool, get, post } = await build(t, { source: 'deploy' })
-  for (const state of ['HELD', 'REFUSED']) {
+  for (const state of ['HELD', 'REFUSED', 'UNKNOWN']) {
     const id = await seedDelivery(pool, { state, attempts: 5 })
     const answers = await Promise.all([1, 2, 3].map(() => post(`/inbox/deploy/${id}/reprocess`, { note: 'fixed' })))
     t.same(answers.map(a => a.status).toSorted(), [200, 409, 409])
@@ -94,6 +95,41 @@ t.test('release: refused with the note, the sender told in the same transaction,
   const half = await seedDelivery(pool, { state: 'HELD' })
   t.match(await post(`/inbox/deploy/${half}/release`, { note: 'half of \ud83d' }), { status: 200 })
   t.match((await get(`/inbox/deploy/${half}`)).body.delivery.error, { message: 'half of \ufffd' })
+})
+
+t.test('what no process knows is released before its patience is over, the sender told as of a refusal', async t => {
+  const { pool, get, post } = await build(t, { source: 'deploy' })
+  const seen: unknown[] = []
+  const listener = (message: unknown) => void seen.push(message)
+  subscribe('steadfast:reconciliation:action', listener)
+  t.teardown(() => unsubscribe('steadfast:reconciliation:action', listener))
+  const unknown = {
+    state: 'UNKNOWN',
+    due_at: new Date(Date.now() + 3_600_000),
+    error: { code: 'SF_INBOX_UNKNOWN_TYPE' }
+  }
+  const id = await seedDelivery(pool, unknown)
+  matchWhole(t, (await get('/inbox?state=UNKNOWN')).body.items, [{ eventId: id }])
+  t.match(await post(`/inbox/deploy/${id}/release`), { status: 400 }, 'a note is demanded')
+  const answers = await Promise.all([1, 2].map(() => post(`/inbox/deploy/${id}/release`, { note: 'of a test' })))
+  t.same(answers.map(a => a.status).toSorted(), [200, 409])
+  matchWhole(t, (await get(`/inbox/deploy/${id}`)).body, {
+    delivery: {
+      state: 'REFUSED',
+      outcome: 422,
+      dueAt: null,
+      error: { status: 422, code: 'SF_INBOX_UNKNOWN_TYPE', message: 'of a test' }
+    },
+    caused: [{ type: 'steadfast.refused', topic: 'market.signals', isAnswer: true, due: true }],
+    audit: [{ action: 'release', actor: 'ann', note: 'of a test', details: { state: 'UNKNOWN' } }]
+  })
+  const { rows } = await pool.query('select payload from steadfast.event')
+  matchWhole(t, rows, [{ payload: { eventId: id, consumer: 'deploy', status: 422, message: 'of a test' } }])
+  t.same(seen, [{ action: 'release', id, actor: 'ann', consumer: 'deploy' }])
+
+  const other = await seedDelivery(pool, { ...unknown, consumer: 'projection' })
+  t.match(await post(`/inbox/projection/${other}/release`, { note: 'x' }), { status: 200 })
+  t.equal((await pool.query('select from steadfast.event')).rowCount, 1, 'another group answers nobody')
 })
 
 t.test('when the signal cannot be written, nothing is released', async t => {

@@ -44,7 +44,9 @@ export async function findKnown(db: Db, delivery: NewDelivery): Promise<Known> {
 export const isSameEvent = (row: NewDelivery, delivery: NewDelivery): boolean =>
   row.source === delivery.source && row.type === delivery.type && row.topic === delivery.topic
 
-const UNKNOWN: ReadonlySet<string> = new Set(['SF_INBOX_UNKNOWN_TYPE', 'SF_INBOX_NEWER_VERSION'])
+/** In a row whose type nobody has known so far: nobody has vouched for it. */
+export const UNKNOWN_CODES: readonly string[] = ['SF_INBOX_UNKNOWN_TYPE', 'SF_INBOX_NEWER_VERSION']
 
 // The reason is in the row until a handler has spoken, also while it is blocked behind others and after it was refused.
-const isVouchedFor = ({ state, error }: StoredDelivery) => state !== 'UNKNOWN' && !UNKNOWN.has(error?.code ?? '')
+const isVouchedFor = ({ state, error }: StoredDelivery) =>
+  state !== 'UNKNOWN' && !UNKNOWN_CODES.includes(error?.code ?? '')

@@ -10,9 +10,10 @@ export interface DeliveryAction {
 }
 
 /**
- * Lets the handler run again on a held or refused delivery, with its audit row in the same statement: it becomes RETRY,
- * due now, with no attempts counted. This consumer's refusal, if it was stored as the answer, is withdrawn, so that a
- * duplicate does not repeat it. `false`: not held or refused, or its body is gone.
+ * Lets the handler run again on a held or refused delivery, or on one that waits for a process that knows it, with its audit row
+ * in the same statement: it becomes RETRY, due now, with no attempts counted. Where nobody knows it, its patience begins anew
+ * once the retry has been due for as long. This consumer's refusal, if it was stored as the answer, is withdrawn, so that a
+ * duplicate does not repeat it. `false`: none of these, or its body is gone.
  */
 export async function reprocessDelivery(
   db: Db,
@@ -25,7 +26,7 @@ export async function reprocessDelivery(
        select i.state, i.attempts, i.error from ${s}.inbox i where i.consumer = $1 and i.event_id = $2::uuid
      ), reprocessed as (
        update ${s}.inbox i set state = 'RETRY', attempts = 0, due_at = coalesce($5::timestamptz, clock_timestamp()), updated_at = clock_timestamp()
-       where i.consumer = $1 and i.event_id = $2::uuid and i.state in ('HELD', 'REFUSED') and i.body is not null
+       where i.consumer = $1 and i.event_id = $2::uuid and i.state in ('HELD', 'UNKNOWN', 'REFUSED') and i.body is not null
        returning i.consumer, i.event_id, i.envelope
      ), withdrawn as (
        update ${s}.event e set is_answer = false, updated_at = clock_timestamp() from reprocessed r

@@ -8,7 +8,7 @@ import { migrate } from '../src/migrate.ts'
 import { reprocessDelivery } from '../src/reprocess-delivery.ts'
 import { Answered, seedDelivery, seedEvent } from './seed.ts'
 
-t.test('held and refused ones wait for their handler again, others do not', async t => {
+t.test('held, refused and unknown ones wait for their handler again, others do not', async t => {
   const { pool } = await testDatabase(t)
   await migrate(pool)
   const db = storeOn(pool)
@@ -17,6 +17,7 @@ t.test('held and refused ones wait for their handler again, others do not', asyn
     ['RETRY', false],
     ['BLOCKED', false],
     ['HELD', true],
+    ['UNKNOWN', true],
     ['REFUSED', true]
   ] as const) {
     const eventId = await seedDelivery(pool, { state, attempts: 4, error: { message: 'bug' } })

@@ -348,7 +348,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: 'release-without-audit',
     invariant: [14, 'each administrative action has exactly one audit row'],
-    edits: [inStore('release-held', 'from released r, before b', 'from released r, before b where false')],
+    edits: [inStore('release-delivery', 'from released r, before b', 'from released r, before b where false')],
     catchBy: byInbox
   },
   {

@@ -4,7 +4,7 @@ import {
   getDelivery,
   listInbox,
   type ReleasedDelivery,
-  releaseHeld,
+  releaseDelivery,
   reprocessDelivery,
   storyOfDelivery
 } from '@steadfast/store'
@@ -100,7 +100,7 @@ export function actOnInbox(server: Server, context: Context): void {
     {
       config: { reconciliation: 'reprocess' },
       schema: {
-        summary: 'Let the handler run again on a held or refused delivery',
+        summary: 'Let the handler run again on a held or refused delivery, or on one whose type no process knows',
         params: ByConsumer,
         body: Type.Object({ note: Type.Optional(Note) }, { additionalProperties: false }),
         response: { 200: Done }
@@ -121,7 +121,8 @@ export function actOnInbox(server: Server, context: Context): void {
     {
       config: { reconciliation: 'release' },
       schema: {
-        summary: 'Skip a held delivery: it is refused with the note, and its key goes on',
+        summary:
+          'Skip a delivery that is held, or whose type no process knows: it is refused with the note, and its key goes on',
         params: ByConsumer,
         body: Type.Object({ note: Note }, { additionalProperties: false }),
         response: { 200: Done }
@@ -135,7 +136,7 @@ export function actOnInbox(server: Server, context: Context): void {
       const message = note.replace(/\p{Surrogate}/gu, '\ufffd')
       const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message }
       const released = await context.write(async (db, tx) => {
-        const delivery = await releaseHeld(db, { consumer, eventId: id, actor, note, error })
+        const delivery = await releaseDelivery(db, { consumer, eventId: id, actor, note, error })
         // Other groups than the service's own answer nobody: their failures are no verdict on the request.
         if (delivery !== undefined && consumer === context.consumer)
           await tellSender(context.source, consumer, delivery, error, e => tx.write(e))

@@ -183,7 +183,12 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
     const row = at(known, event)
     if (row === undefined) return
     const waits =
-      isHeldOpen(world, row) && (verb === 'later' || verb === 'hold' || verb === 'refuse' || verb === 'aside')
+      isHeldOpen(world, row) &&
+      (verb === 'later' ||
+        verb === 'hold' ||
+        verb === 'refuse' ||
+        verb === 'aside' ||
+        (row.row.state === 'UNKNOWN' && (verb === 'release' || verb === 'reprocess')))
     if (!waits) await lateVerb(world, connection(world, 0), verb, row)
   },
 
@@ -207,18 +212,18 @@ const steps: { [N in Operation['op']]: (world: World, op: Of<N>) => unknown } = 
 
   async reprocess(world, { which }) {
     const row = at(
-      world.model.deliveries.filter(d => d.row.state === 'HELD' || d.row.state === 'REFUSED'),
+      world.model.deliveries.filter(d => ['HELD', 'UNKNOWN', 'REFUSED'].includes(d.row.state)),
       which
     )
-    if (row !== undefined) await lateVerb(world, connection(world, 0), 'reprocess', row)
+    if (row !== undefined && !isHeldOpen(world, row)) await lateVerb(world, connection(world, 0), 'reprocess', row)
   },
 
   async release(world, { which }) {
     const row = at(
-      world.model.deliveries.filter(d => d.row.state === 'HELD'),
+      world.model.deliveries.filter(d => ['HELD', 'UNKNOWN'].includes(d.row.state)),
       which
     )
-    if (row !== undefined) await lateVerb(world, connection(world, 0), 'release', row)
+    if (row !== undefined && !isHeldOpen(world, row)) await lateVerb(world, connection(world, 0), 'release', row)
   },
 
   async replay(world, { consumer, event, replay }) {

@@ -2,7 +2,7 @@ import {
   claimRetry,
   type Db,
   holdDelivery,
-  releaseHeld,
+  releaseDelivery,
   reprocessDelivery,
   retryLater,
   setAside
@@ -48,7 +48,7 @@ const verbs: {
     expect: known => known === undefined
   }),
   release: (world, db, row) => ({
-    run: async () => (await releaseHeld(db, { ...row, actor: 'ann', error: ERROR }))?.eventId,
+    run: async () => (await releaseDelivery(db, { ...row, actor: 'ann', error: ERROR }))?.eventId,
     expect: known =>
       expected.release(world.model, known, ERROR.status, ERROR.code, clockOf(world)) ? row.eventId : undefined
   }),

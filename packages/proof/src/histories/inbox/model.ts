@@ -214,7 +214,7 @@ export function refuse(model: InboxModel, arriving: Arriving, outcome: number, e
   return true
 }
 
-/** A person skips a held delivery. */
+/** A person skips a delivery that is held, or that nobody knows. */
 export function release(
   model: InboxModel,
   delivery: ModelDelivery | undefined,
@@ -222,7 +222,7 @@ export function release(
   error: string,
   { real }: Clock
 ): boolean {
-  if (delivery?.row.state !== 'HELD') return false
+  if (delivery?.row.state !== 'HELD' && delivery?.row.state !== 'UNKNOWN') return false
   Object.assign(delivery.row, { state: 'REFUSED', outcome, error, due_at: null, updated_at: { ...real } })
   model.audit.push(`ann release ${delivery.eventId} ${delivery.consumer}`)
   return true
@@ -230,7 +230,7 @@ export function release(
 
 /** A person lets the handler run again. What this consumer told the sender of its refusal is withdrawn. */
 export function reprocess(model: InboxModel, delivery: ModelDelivery | undefined, { now, real }: Clock): boolean {
-  if (delivery === undefined || (delivery.row.state !== 'HELD' && delivery.row.state !== 'REFUSED')) return false
+  if (delivery === undefined || !['HELD', 'UNKNOWN', 'REFUSED'].includes(delivery.row.state)) return false
   Object.assign(delivery.row, { state: 'RETRY', attempts: 0, due_at: now, updated_at: { ...real } })
   for (const caused of model.caused)
     if (

@@ -15,7 +15,7 @@ export type Operation =
   | { op: 'beginRetry'; consumer: number; which: number }
   | { op: 'end'; end: 'commit' | 'rollback' }
   /** Somebody else meets the row that an open transaction holds, waits, and the transaction ends. */
-  | { op: 'meet'; by: 'deliver' | 'hold' | 'later' | 'refuse'; end: 'commit' | 'rollback' }
+  | { op: 'meet'; by: 'deliver' | 'hold' | 'later' | 'refuse' | 'release' | 'reprocess'; end: 'commit' | 'rollback' }
   /** A consumer takes up what may run. */
   | { op: 'retry'; consumer: number; which: number; ending: Ending | 'held' }
   /** Verbs that come late, at a delivery in whatever state. */
@@ -65,7 +65,7 @@ const weighted: [number, fc.Arbitrary<Operation>][] = [
   [2, op('begin', { consumer })],
   [2, op('beginRetry', { consumer, which })],
   [2, op('end', { end })],
-  [2, op('meet', { by: one('deliver', 'hold', 'later', 'refuse'), end })],
+  [2, op('meet', { by: one('deliver', 'hold', 'later', 'refuse', 'release', 'reprocess'), end })],
   [
     8,
     op('retry', {
