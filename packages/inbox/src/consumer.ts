@@ -1,5 +1,5 @@
 import type { Delivery, Subscription } from '@steadfast/events'
-import { boundedQueries, type Db, storeOn } from '@steadfast/store'
+import { boundedQueries, type Db, storeOn, type UnknownCount } from '@steadfast/store'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Accepted, acceptDelivery } from './accept-delivery.ts'
 import type { DeliveryContext } from './context.ts'
@@ -14,11 +14,15 @@ import type { Registry } from './registry.ts'
 import { createReplays, type Replays } from './replays.ts'
 import { retryDue } from './retry-due.ts'
 import { createSlowTypes, type SlowTypes } from './slow-types.ts'
+import { countLeft } from './unknown.ts'
 
 /** A statement of the inbox outside a handler's transaction takes no longer, whatever the network does. */
 const QUERY_TIMEOUT_MS = 15_000
 /** Of the pool's connections, for such statements of a group. */
 const QUERY_CLIENTS = 2
+
+/** Between two counts of what the group leaves for a process that knows it. */
+const COUNT_LEFT_MS = 10_000
 
 /** What all groups of a service share. */
 export interface Runtime {
@@ -60,6 +64,8 @@ export interface Consumer extends Runtime {
   readonly running: Set<Promise<unknown>>
   /** Types that were left for a process that knows them: each is told of once. */
   readonly unknownTypes: Set<string>
+  /** What the group leaves for a process that knows it, as of the last look. */
+  readonly left: { count?: UnknownCount; countedAt: number }
   /** Whether a line about a refusal of a source is written. */
   readonly refusalLines: LogSampler
   /** Sources of which it was said that signals are not sent where they ask for them. */
@@ -108,6 +114,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     replays: createReplays(),
     running: new Set(),
     unknownTypes: new Set(),
+    left: { countedAt: Number.NEGATIVE_INFINITY },
     refusalLines: createLogSampler(),
     warned: new Set(),
     subscription: undefined,
@@ -153,6 +160,7 @@ export function pollConsumer(consumer: Consumer): void {
   }
   const look = () => {
     if (consumer.looking === undefined) lookForReplays(consumer).catch(failed)
+    countLeft(consumer, COUNT_LEFT_MS).catch(failed)
     const { begun, ended } = retryDue(consumer)
     ended.catch(() => {})
     begun.catch(failed).finally(poll)
@@ -169,6 +177,7 @@ export async function tickConsumer(consumer: Consumer): Promise<number> {
   const [looked, finished] = await Promise.allSettled([lookForReplays(consumer), retryDue(consumer).ended])
   if (finished.status === 'rejected') throw finished.reason
   if (looked.status === 'rejected') throw looked.reason
+  await countLeft(consumer, 0)
   return finished.value
 }
 

@@ -22,6 +22,7 @@ import { createOnEvent, type EventHandler, type EventRequest, type OnEvent } fro
 import { type HandlerOptions, type InboxOptions, parseInboxOptions, type RetryOptions } from './options.ts'
 import { createRegistry } from './registry.ts'
 import { inProgressSignal } from './signals.ts'
+import { leftInWords } from './unknown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -47,7 +48,10 @@ export interface Inbox {
    * @returns false when the event is unknown here, or its sender awaits nothing
    */
   progress(eventId: string): Promise<boolean>
-  /** Whether all groups take deliveries. When ready, `reason` names the types that are slowed down, since many of them fail. */
+  /**
+   * Whether all groups take deliveries. When ready, `reason` names the types that are slowed down, since many of them fail, and
+   * says how many deliveries waited for a process that knows them when this was counted last.
+   */
   health(): { ready: boolean; reason?: string }
   /** Messages that are not done yet, over all groups. */
   lag(): Promise<bigint>
@@ -106,9 +110,11 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       if (registry.groups().length > 0 && !all().some(({ subscription }) => subscription))
         return { ready: false, reason: 'not subscribed yet' }
       const slow = all().flatMap(({ name, slowTypes }) => slowTypes.reasons().map(of => ({ name, ...of })))
-      if (slow.length === 0) return { ready: true }
       const reasons = slow.map(({ name, type, reason }) => `group "${name}": ${type} is slowed down: ${reason}`)
-      return { ready: true, reason: reasons.join('; ') }
+      for (const { name, left } of all())
+        if (left.count !== undefined && left.count.count > 0)
+          reasons.push(`group "${name}": ${leftInWords(left.count)}`)
+      return reasons.length === 0 ? { ready: true } : { ready: true, reason: reasons.join('; ') }
     },
     async lag() {
       const lags = await Promise.all(all().map(({ subscription }) => subscription?.lag() ?? 0n))

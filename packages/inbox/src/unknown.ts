@@ -1,10 +1,12 @@
 import {
+  countUnknown,
   type DeliveryError,
   endIgnored,
   leaveUnknown,
   type NewDelivery,
   type StoredDelivery,
-  turnUnknown
+  turnUnknown,
+  type UnknownCount
 } from '@steadfast/store'
 import type { Accepted } from './accept-delivery.ts'
 import { clip } from './believe.ts'
@@ -66,6 +68,23 @@ export async function leaveStored(consumer: Consumer, row: StoredDelivery, why: 
 }
 
 const reasonOf = (why: Error): DeliveryError => asDeliveryError(why, (why as { statusCode?: number }).statusCode)
+
+/** So many types of what is left are named. */
+const NAMED = 5
+
+/** Counts what the group leaves for a process that knows it, unless this was done within the last `everyMs`. */
+export async function countLeft({ db, name, left }: Consumer, everyMs: number): Promise<void> {
+  if (performance.now() < left.countedAt + everyMs) return
+  left.countedAt = performance.now()
+  left.count = await countUnknown(db, name, { limit: NAMED })
+}
+
+/** For a person: how many deliveries wait for a process that knows them, and of which types, the most frequent first. */
+export function leftInWords({ count, types, most }: UnknownCount): string {
+  const named = most.map(({ type, count }) => `${clip(type)} (${count})`).join(', ')
+  const others = types > most.length ? ` and ${types - most.length} other types` : ''
+  return `${count} deliveries wait for a process that knows them: ${named}${others}`
+}
 
 function tell(consumer: Consumer, row: NewDelivery, error: DeliveryError): void {
   if (channels.setAside.hasSubscribers) channels.setAside.publish({ ...aboutRow(row), error })

@@ -110,6 +110,33 @@ t.test(
   }
 )
 
+t.test('health says how many deliveries wait for a process that knows them, and names five types', async t => {
+  const database = await testDatabase(t)
+  const { pool } = database
+  const old = await build(t, knowsTask, { database })
+  const typed = (type: string) => ({ ...Note, type }) as unknown as typeof Note
+  const leave = (type: string, n: number) => deliver(old.app, typed(type), { id: `${type}-${n}`, n })
+  for (const type of ['shop.a', 'shop.b']) await leave(type, 1)
+  await leave('shop.b', 2)
+  t.same(old.app.inbox.health(), { ready: true }, 'nothing is counted when it is asked')
+  await retryOnce(old.app)
+  const of = `group "${groupOf('worker')}": `
+  t.same(old.app.inbox.health(), {
+    ready: true,
+    reason: `${of}3 deliveries wait for a process that knows them: shop.b (2), shop.a (1)`
+  })
+  for (const type of ['shop.c', 'shop.d', 'shop.e', 'shop.f', `shop.${'z'.repeat(300)}`]) await leave(type, 1)
+  const polling = await build(t, knowsTask, { database, inbox: { retryPollMs: 20 } })
+  await until(() => polling.app.inbox.health().reason !== undefined, { what: 'its poll counts them' })
+  t.same(polling.app.inbox.health(), {
+    ready: true,
+    reason: `${of}8 deliveries wait for a process that knows them: shop.b (2), shop.a (1), shop.c (1), shop.d (1), shop.e (1) and 2 other types`
+  })
+  await pool.query('delete from steadfast.inbox')
+  await retryOnce(old.app)
+  t.same(old.app.inbox.health(), { ready: true })
+})
+
 t.test('a blocked delivery whose turn comes, of a type nobody knows, begins to wait then', async t => {
   const database = await testDatabase(t)
   const { pool } = database

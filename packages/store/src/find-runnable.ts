@@ -28,9 +28,23 @@ const isNewer = (a: string, b: string) =>
   `case when ${a} ~ ${VERSION} and ${b} ~ ${VERSION} then ${numbers(a)} > ${numbers(b)} else false end`
 
 /**
+ * SQL for behind `with recursive`: as `head`, the first unfinished delivery of each topic and key of the consumer $1. Hops from
+ * key to key in the index, so that many deliveries behind one held cost nothing.
+ */
+export function heads(s: string): string {
+  const first = `select u.topic, u.key, u.arrival, u.event_id, u.state, u.due_at from ${s}.inbox u
+    where u.consumer = $1 and u.state in ${UNFINISHED}`
+  return `head as (
+       (${first} order by u.topic, u.key, u.arrival limit 1)
+       union all
+       select n.* from head h cross join lateral (${first}
+         and (u.topic, u.key) > (h.topic, h.key) order by u.topic, u.key, u.arrival limit 1) n
+     )`
+}
+
+/**
  * The deliveries set aside that may run now: the first unfinished one of each topic and key, if it is blocked no longer, its
- * retry is due, or it was left by a process that did not know it. Hops from key to key in the index, so that many deliveries
- * behind one held cost nothing.
+ * retry is due, or it was left by a process that did not know it.
  *
  * Of what is not among the `known` (default: everything is) only that which wants something of a process that does not know
  * it: one blocked no longer, a retry that nobody ran for the patience, one whose patience is over.
@@ -42,17 +56,10 @@ export async function findRunnable(
   now?: Date
 ): Promise<StoredDelivery[]> {
   const s = db.schema
-  const first = `select u.topic, u.key, u.arrival, u.event_id, u.state, u.due_at from ${s}.inbox u
-    where u.consumer = $1 and u.state in ${UNFINISHED}`
   const rows = await db.rows<DeliveryColumns>(
     `with recursive clock as materialized (
        select coalesce($3::timestamptz, clock_timestamp()) as now, coalesce($8::float8, 0) * interval '1 ms' as patience
-     ), head as (
-       (${first} order by u.topic, u.key, u.arrival limit 1)
-       union all
-       select n.* from head h cross join lateral (${first}
-         and (u.topic, u.key) > (h.topic, h.key) order by u.topic, u.key, u.arrival limit 1) n
-     )
+     ), ${heads(s)}
      select ${DELIVERY_COLUMNS} from head h join ${s}.inbox i on i.consumer = $1 and i.event_id = h.event_id cross join clock
      where h.event_id <> all($4::uuid[]) and i.type <> all($5::text[])
        and case when $6::text[] is null or exists (select from unnest($6::text[], $7::text[]) as k (type, version)
