@@ -109,7 +109,10 @@ export interface Transport {
    * delays deliveries, and shows in {@link Transport.health}, but the subscription recovers by itself.
    */
   subscribe(options: SubscribeOptions, onDelivery: (delivery: Delivery) => void): Promise<Subscription>
-  /** Whether publishing and consuming can work now, from what is known locally; no round trip. */
+  /**
+   * Whether publishing and consuming can work now, from what is known locally; no round trip. When ready, `reason` may name
+   * what a person should see to all the same.
+   */
   health(): { ready: boolean; reason?: string }
   /** Closes subscriptions and connections. Idempotent. */
   close(deadlineMs: number): Promise<void>

@@ -50,7 +50,10 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
       if (closing) return { ready: false, reason: 'closed' }
       const reasons = [producers.failure(), ...[...supervisors].map(supervisor => supervisor.failure())]
       const reason = reasons.find(error => error !== undefined)?.message
-      return reason === undefined ? { ready: true } : { ready: false, reason }
+      if (reason !== undefined) return { ready: false, reason }
+      // The broker is well. Not to be ready would keep a roll-out from ending the processes that cause it.
+      const unread = [...supervisors].flatMap(supervisor => supervisor.unread() ?? [])
+      return unread.length === 0 ? { ready: true } : { ready: true, reason: unread.join('; ') }
     },
     close: deadlineMs => (closing ??= closeAll(deadlineMs))
   }

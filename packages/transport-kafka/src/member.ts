@@ -7,6 +7,7 @@ import { type Committer, createCommitter } from './commit.ts'
 import { TransportClosed } from './errors.ts'
 import { createHandler, type Handler } from './hand-out.ts'
 import type { Logger, Settings } from './options.ts'
+import { followUnread } from './unread.ts'
 import { watch } from './watch.ts'
 import { settled } from './within.ts'
 
@@ -27,6 +28,8 @@ export interface Member {
   start(): Promise<void>
   /** What it owns now; undefined while it has not joined. */
   assignment(): Assignment | undefined
+  /** Which partitions it was given and does not read, for a person. */
+  unread(): string | undefined
   setPaused(paused: boolean): void
   commit(): Promise<void>
   /**
@@ -70,7 +73,8 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
   const committer = createCommitter(consumer, state, logger)
   const handler = createHandler({ settings, state, committer, logger, membership })
   let stopping: Promise<void> | undefined
-  const unwatch = listen({ consumer, client, settings, logger, state, committer, handler, membership })
+  const unread = followUnread(consumer, logger)
+  const unwatch = listen({ consumer, client, settings, state, committer, handler, membership })
 
   return {
     async start() {
@@ -84,6 +88,7 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
       })
     },
     assignment: () => (state.ended ? undefined : state.assignment),
+    unread: () => (state.ended ? undefined : unread()),
     setPaused(paused) {
       state.paused = paused
       if (!paused) handler.gate.wakeAll()
@@ -129,15 +134,14 @@ interface Parts {
   consumer: Consumer
   client: Client
   settings: Settings
-  logger: Logger
   state: MemberState
   committer: Committer
   handler: Handler
   membership: Membership
 }
 
-function listen({ consumer, client, settings, logger, state, committer, handler, membership }: Parts): () => void {
-  const { GROUP_JOIN, REBALANCING, CRASH, RECEIVED_UNSUBSCRIBED_TOPICS } = consumer.events
+function listen({ consumer, client, settings, state, committer, handler, membership }: Parts): () => void {
+  const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
 
   function end(reason: Error): void {
     if (state.ended) return
@@ -168,13 +172,6 @@ function listen({ consumer, client, settings, logger, state, committer, handler,
     watcher.joined()
     membership.onJoin()
   })
-  // Only from a leader that knows no other assigner than kafkajs' own: an earlier version of the service.
-  consumer.on(RECEIVED_UNSUBSCRIBED_TOPICS, ({ payload: { groupId, topicsNotSubscribed } }) =>
-    logger.warn(
-      { group: groupId, topics: topicsNotSubscribed },
-      'was given partitions of topics that it does not read; nobody reads these until processes of an earlier version are gone'
-    )
-  )
   consumer.on(CRASH, ({ payload }) => end(payload.error))
   return watcher.stop
 }

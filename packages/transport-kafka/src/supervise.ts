@@ -14,6 +14,8 @@ export interface Supervisor {
   setPaused(paused: boolean): void
   /** Why nothing can be consumed now. */
   failure(): Error | undefined
+  /** Which partitions it was given and does not read, for a person. */
+  unread(): string | undefined
   /** A broker was reached: ends a wait before the next try. */
   nudge(): void
   close(deadlineMs: number): Promise<void>
@@ -114,6 +116,10 @@ export function supervise(
     started: start.promise,
     member: () => member,
     failure: () => failure,
+    unread() {
+      const reason = member?.unread()
+      return reason && `group ${group}: ${reason}`
+    },
     nudge: () => endNap(),
     setPaused(value) {
       paused = value
