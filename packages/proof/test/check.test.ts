@@ -8,6 +8,20 @@ import { ANSWER, eventRow, healthy, inboxRow, logRecord, NOTES, ORDER, REQUEST, 
 
 const market = (e: Evidence, id: string) => e.market.events.find(event => event.id === id) as EventRow
 const reply = (e: Evidence, id: string) => e.deploy.events.find(event => event.id === id) as EventRow
+/** A poison record and its row. */
+function poisonAt(e: Evidence, offset: string, row: Partial<InboxRow>): void {
+  const ghost = eventRow({ id: `ghost-${offset}`, type: 'x', key: 'k' })
+  e.log.push(logRecord(ghost, { topic: 'requests', partition: 1, offset }))
+  e.journal.push({ at: START, kind: 'poison', topic: 'requests', key: 'k', what: 'bad JSON' })
+  e.deploy.inbox.push(inboxRow('deploy', ghost, { topic: 'requests', position: `1:${offset}`, ...row }))
+}
+
+/** Poison under an event's id came before it: the event has a row under another one. */
+function takeId(e: Evidence, id: string): void {
+  poisonAt(e, '5', { event_id: id, state: 'UNKNOWN', envelope: { id } })
+  Object.assign(arrived(e, id), { event_id: 'full id', envelope: { id } })
+}
+
 const arrived = (e: Evidence, id: string) => e.deploy.inbox.find(row => row.event_id === id) as InboxRow
 const without = <T>(items: T[], unwanted: (item: T) => boolean) =>
   void items.splice(0, items.length, ...items.filter(item => !unwanted(item)))
@@ -154,6 +168,16 @@ const CASES: Case[] = [
     /stands in no inbox as refused/
   ],
   [
+    2,
+    'an event whose id somebody else took, and that was handled nowhere',
+    e => {
+      takeId(e, NOTES[0])
+      without(e.deploy.inbox, row => row.envelope?.id === NOTES[0] && row.state === 'DONE')
+      without(e.deploy.effects, effect => effect.event_id === NOTES[0])
+    },
+    /has no effect/
+  ],
+  [
     3,
     'an effect out of nothing',
     e => e.deploy.effects.push({ applied: '3', event_id: 'ghost', key: 'cold', n: 1, at: new Date(START) }),
@@ -264,6 +288,21 @@ const CASES: Case[] = [
     6,
     'a delivery that stays blocked',
     e => Object.assign(arrived(e, NOTES[0]), { state: 'BLOCKED' }),
+    /is BLOCKED in the inbox/
+  ],
+  [
+    6,
+    'poison that stays blocked behind nothing',
+    e => poisonAt(e, '5', { state: 'BLOCKED' }),
+    /is BLOCKED in the inbox/
+  ],
+  [
+    6,
+    'poison that stays blocked behind what is of another key',
+    e => {
+      poisonAt(e, '5', { arrival: '105', state: 'UNKNOWN', key: 'other' })
+      poisonAt(e, '6', { arrival: '106', state: 'BLOCKED' })
+    },
     /is BLOCKED in the inbox/
   ],
   [7, 'a send too many', e => Object.assign(market(e, REQUEST), { count: 7 }), /sent 7 times, 6 allowed/],
@@ -438,22 +477,7 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
       Object.assign(e.deploy.effects[0] ?? {}, { applied: '9' })
     }
   ],
-  [
-    'poison where it was put',
-    e => {
-      e.log.push(
-        logRecord(eventRow({ id: 'ghost', type: 'x', key: 'k' }), { topic: 'requests', partition: 1, offset: '5' })
-      )
-      e.journal.push({ at: START, kind: 'poison', topic: 'requests', key: 'k', what: 'bad JSON' })
-      e.deploy.inbox.push(
-        inboxRow('deploy', eventRow({ id: 'ghost', type: 'x', key: 'k' }), {
-          state: 'REFUSED',
-          topic: 'requests',
-          position: '1:5'
-        })
-      )
-    }
-  ],
+  ['poison where it was put', e => poisonAt(e, '5', { state: 'REFUSED' })],
   [
     'sends that a person asked for',
     e => {
@@ -474,7 +498,27 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
     'a held delivery, and a later one of the same key in another topic',
     e => {
       Object.assign(arrived(e, NOTES[1]), { state: 'HELD' })
-      Object.assign(arrived(e, NOTES[2]), { topic: 'others' })
+      for (const part of [
+        arrived(e, NOTES[2]),
+        market(e, NOTES[2]),
+        e.log.find(record => record.id === NOTES[2]) ?? {}
+      ])
+        Object.assign(part, { topic: 'others' })
+    }
+  ],
+  ['an event whose id somebody else took first', e => takeId(e, NOTES[0])],
+  [
+    'poison that waits behind what nobody knows',
+    e => {
+      poisonAt(e, '5', { arrival: '105', state: 'UNKNOWN' })
+      poisonAt(e, '6', { arrival: '106', state: 'BLOCKED' })
+    }
+  ],
+  [
+    'poison that came before under the same id',
+    e => {
+      poisonAt(e, '5', { envelope: { id: 'ghost-5' }, state: 'UNKNOWN' })
+      e.log.push(logRecord(eventRow({ id: 'ghost-5', type: 'x', key: 'k' }), { topic: 'requests', offset: '6' }))
     }
   ],
   ['an event of a missing topic, parked', e => addClosed(e, MISSING_TOPIC)],

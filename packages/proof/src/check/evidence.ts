@@ -28,7 +28,12 @@ export type EventStatus = 'NEW' | 'PUBLISHED' | 'CONFIRMED' | 'PARKED' | 'RESOLV
 
 export interface InboxRow {
   consumer: string
+  /** In a {@link LookUp}: the event's own. */
   event_id: string
+  /** In a {@link LookUp}, where it differs: under what the row stands in the table. */
+  row_id?: string
+  /** What the record said, of a row that is an event. */
+  envelope?: { id?: string } | null
   arrival: string
   state: 'DONE' | 'RETRY' | 'BLOCKED' | 'UNKNOWN' | 'HELD' | 'REFUSED'
   key: string

@@ -49,11 +49,16 @@ export const placeOf = ({ topic, partition, offset }: Pick<LogRecord, 'topic' | 
 export function lookUp(evidence: Evidence): LookUp {
   const { market, deploy, log, journal } = evidence
   const poisonKeys = new Set(journal.flatMap(entry => (entry.kind === 'poison' ? [entry.key] : [])))
+  const eventById = new Map([...market.events, ...deploy.events].map(event => [event.id, event]))
+  const named = (rows: readonly InboxRow[]) => rows.map(row => underItsEvent(row, eventById))
+  const inbox = { market: named(market.inbox), deploy: named(deploy.inbox) }
   const byEvent = (rows: readonly InboxRow[]) => groupBy(rows, row => row.event_id)
   return {
     ...evidence,
-    eventById: new Map([...market.events, ...deploy.events].map(event => [event.id, event])),
-    inboxById: { market: byEvent(market.inbox), deploy: byEvent(deploy.inbox) },
+    market: { ...market, inbox: inbox.market },
+    deploy: { ...deploy, inbox: inbox.deploy },
+    eventById,
+    inboxById: { market: byEvent(inbox.market), deploy: byEvent(inbox.deploy) },
     recordsById: groupBy(
       log.filter(record => record.id !== '' && !record.poison),
       record => record.id
@@ -61,6 +66,40 @@ export function lookUp(evidence: Evidence): LookUp {
     effectsById: groupBy(deploy.effects, effect => effect.event_id),
     poison: new Set(log.filter(record => record.poison || poisonKeys.has(record.key)).map(placeOf))
   }
+}
+
+/** A record that names the id of an event of another source, type or topic is another event: one of the two stands under another id. */
+function underItsEvent(row: InboxRow, eventById: ReadonlyMap<string, EventRow>): InboxRow {
+  const id = row.envelope?.id ?? row.event_id
+  const event = eventById.get(id)
+  const isIts = event?.source === row.source && event.type === row.type && event.topic === row.topic
+  if (event !== undefined && isIts !== (id === row.event_id))
+    return { ...row, event_id: isIts ? id : `${id} of ${row.source}, ${row.type}`, row_id: row.event_id }
+  return row
+}
+
+/** Whether a row waits behind one of a type that nobody knows, which stays so for the whole patience. */
+export const waitsForUnknown = (row: InboxRow, rows: readonly InboxRow[]): boolean =>
+  row.state === 'BLOCKED' &&
+  rows.some(
+    head =>
+      head.state === 'UNKNOWN' &&
+      !isNote(head.type) &&
+      head.consumer === row.consumer &&
+      head.topic === row.topic &&
+      head.key === row.key &&
+      BigInt(head.arrival) < BigInt(row.arrival)
+  )
+
+/** The events of whose rows at deploy a person did something, and when. */
+export function deedsAtDeploy({ deploy }: LookUp, action: string): Map<string, Date> {
+  const at = new Map(deploy.audit.flatMap(row => (row.action === action ? [[row.event_id, row.at]] : [])))
+  return new Map(
+    deploy.inbox.flatMap((row): [string, Date][] => {
+      const when = at.get(row.row_id ?? row.event_id)
+      return when === undefined ? [] : [[row.event_id, when]]
+    })
+  )
 }
 
 /** Makes the violations of one invariant. */

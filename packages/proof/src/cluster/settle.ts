@@ -7,7 +7,9 @@ import type { Cluster } from './start-cluster.ts'
 /** What is unfinished in a service's tables, and what still happens there. */
 const OPEN = `select
   (select count(*) from steadfast.event where due or status = 'NEW' or (status = 'PUBLISHED' and awaits_from is not null))::int as events,
-  (select count(*) from steadfast.inbox where state in ('RETRY', 'BLOCKED', 'HELD') or state = 'UNKNOWN' and type like 'proof.%')::int as deliveries,
+  (select count(*) from steadfast.inbox i where state in ('RETRY', 'HELD') or state = 'UNKNOWN' and type like 'proof.%' or state = 'BLOCKED' and not exists (
+     select from steadfast.inbox u where u.consumer = i.consumer and u.topic = i.topic and u.key = i.key and u.arrival < i.arrival
+       and u.state = 'UNKNOWN' and u.type not like 'proof.%'))::int as deliveries,
   (select count(*) from steadfast.replay where stopped_at is null and ended_at is null)::int as replays,
   (select coalesce(max(extract(epoch from deadline - clock_timestamp()) * 1000), 0) from steadfast.event where status = 'PUBLISHED' and not due)::float8 as "dueInMs"`
 

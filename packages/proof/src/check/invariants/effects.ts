@@ -1,5 +1,14 @@
 import type { EventRow, InboxRow, Violation } from '../evidence.ts'
-import { ANSWER_PREFIX, collector, isNote, type LookUp, placeOf, REQUESTED } from '../look-up.ts'
+import {
+  ANSWER_PREFIX,
+  collector,
+  isNote,
+  type LookUp,
+  placeOf,
+  REQUESTED,
+  SERVICES,
+  waitsForUnknown
+} from '../look-up.ts'
 
 const states = (rows: readonly InboxRow[]) => rows.map(row => row.state).join(', ') || 'none'
 
@@ -68,18 +77,25 @@ function checkAnswerEffects(look: LookUp): Violation[] {
   return violations
 }
 
-/** What is no event, or none for this service, is kept by whoever reads its topic: refused, or left for who knows it. */
+/**
+ * What is no event, or none for this service, is kept by whoever reads its topic: refused, or left for who knows it. Of two
+ * records of one identity the second is a duplicate.
+ */
 function checkPoison(look: LookUp): Violation[] {
   const { add, violations } = collector(2)
-  const kept = new Set(
-    [...look.market.inbox, ...look.deploy.inbox].flatMap(row =>
-      row.state === 'REFUSED' || row.state === 'UNKNOWN' ? [`${row.topic}:${row.position}`] : []
-    )
-  )
+  const isKept = (row: InboxRow, rows: readonly InboxRow[]) =>
+    row.state === 'REFUSED' || row.state === 'UNKNOWN' || waitsForUnknown(row, rows)
+  const kept = SERVICES.flatMap(service => look[service].inbox.filter((row, _, rows) => isKept(row, rows)))
+  const places = new Set(kept.map(row => `${row.topic}:${row.position}`))
+  const identities = new Set(kept.map(row => identityOf(row, row.envelope?.id ?? '')))
   for (const record of look.log) {
     const place = placeOf(record)
-    if (look.poison.has(place) && !record.deleted && !kept.has(place))
+    if (!look.poison.has(place) || record.deleted || places.has(place)) continue
+    if (record.id === '' || !identities.has(identityOf(record, record.id)))
       add(`the poison at ${place} stands in no inbox as refused`)
   }
   return violations
 }
+
+const identityOf = ({ topic, source, type }: { topic: string; source: string; type: string }, id: string) =>
+  JSON.stringify([topic, source, type, id])

@@ -1,5 +1,5 @@
 import type { EventRow, InboxRow, LogRecord, NoteRow, Violation } from '../evidence.ts'
-import { collector, groupBy, isNote, type LookUp } from '../look-up.ts'
+import { collector, deedsAtDeploy, groupBy, isNote, type LookUp } from '../look-up.ts'
 
 /**
  * Invariant 4. First-seen order per key equals commit order: in the outbox, in the log, and in the effects. While a held
@@ -74,7 +74,7 @@ function checkEffectOrder(look: LookUp): Violation[] {
   const exempt = new Set([
     ...wasParkedByBroker(look),
     ...look.log.filter(record => record.deleted).map(record => record.id),
-    ...look.deploy.audit.flatMap(row => (row.action === 'reprocess' && row.event_id !== null ? [row.event_id] : []))
+    ...deedsAtDeploy(look, 'reprocess').keys()
   ])
   const effects = look.deploy.effects.filter(effect => !exempt.has(effect.event_id))
   for (const [key, ofKey] of groupBy(effects, effect => effect.key)) {
@@ -88,10 +88,8 @@ function checkEffectOrder(look: LookUp): Violation[] {
 /** Holds that a person ended, and those that still stand. */
 function checkHeld(look: LookUp): Violation[] {
   const { add, violations } = collector(4)
-  const { inbox, audit } = look.deploy
-  const released = new Map(
-    audit.flatMap(({ action, event_id, at }) => (action === 'release' && event_id !== null ? [[event_id, at]] : []))
-  )
+  const { inbox } = look.deploy
+  const released = deedsAtDeploy(look, 'release')
   const notes = new Map(look.market.notes.map((note): [string, NoteRow] => [note.event_id, note]))
   const held = inbox.filter(row => notes.has(row.event_id) && (row.state === 'HELD' || released.has(row.event_id)))
   const unitOf = ({ topic, key }: InboxRow) => `${topic} ${key}`

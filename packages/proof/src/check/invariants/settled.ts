@@ -1,5 +1,5 @@
 import type { EventRow, InboxRow, Violation } from '../evidence.ts'
-import { collector, isNote, type LookUp, SERVICES } from '../look-up.ts'
+import { collector, isNote, type LookUp, SERVICES, waitsForUnknown } from '../look-up.ts'
 
 /** Invariant 6. After healing, no row stays unfinished longer than its deadlines + sweep interval + bound. */
 export function checkSettled(look: LookUp): Violation[] {
@@ -13,7 +13,7 @@ export function checkSettled(look: LookUp): Violation[] {
         add(`${event.id} (${event.type}) of ${service} is ${event.status}${event.due ? ', due' : ''}`, event.id)
     }
     for (const row of look[service].inbox) {
-      const since = unfinishedDeliverySince(row)
+      const since = waitsForUnknown(row, look[service].inbox) ? undefined : unfinishedDeliverySince(row)
       if (since !== undefined && late(since))
         add(`${row.event_id} (${row.type}) is ${row.state} in the inbox of ${service}`, row.event_id)
     }
