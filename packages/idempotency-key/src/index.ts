@@ -1,5 +1,5 @@
 import { parseOptions } from '@steadfast/events'
-import type { Answer } from '@steadfast/outbox'
+import { type Answer, markServed } from '@steadfast/outbox'
 import {
   beginIdempotent,
   checkIdentifier,
@@ -44,6 +44,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   fastify.addHook('onRoute', route => {
     const { idempotencyKey: settings } = route
     if (settings === undefined || settings === false) return
+    markServed(route, 'idempotencyKey')
     if (!route.transaction) throw new NeedsTransaction(String(route.method), route.url)
     const { required = false } = settings === true ? {} : settings
     // Last, so that a request that is not allowed or not valid takes no key.

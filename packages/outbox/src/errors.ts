@@ -28,3 +28,9 @@ export const TwoTransactions = createError(
   'Route %s %s has both "transaction" and "pg: { transact }": take one, and for events "transaction"',
   500
 )
+/** Routes ask for what a plugin gives, and it is absent, comes after them, or stands in another context. */
+export const RouteUnserved = createError(
+  'SF_OUTBOX_ROUTE_UNSERVED',
+  '%s: nothing serves the route option "%s". Register %s before the route, in its context or in one around it, and await that',
+  500
+)

@@ -13,6 +13,7 @@ import {
   type RouteTransactionOptions,
   routeSettings
 } from './route-transaction.ts'
+import { markServed, type ServedOption, watchRoutes } from './served-routes.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -57,6 +58,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
   fastify.decorateReply('sendEvent', function sendEvent(contract, data, sendOptions) {
     return this.request.tx.sendEvent(contract, data, sendOptions)
   })
+  watchRoutes(fastify)
   fastify.addHook('onRoute', addTransactionHooks)
   guardPool(pool)
   // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
@@ -65,7 +67,17 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
 }
 
 export * as errors from './errors.ts'
-export type { Answer, AnyContract, Cause, Outbox, OutboxOptions, RequestTransaction, RouteTransactionOptions }
+export type {
+  Answer,
+  AnyContract,
+  Cause,
+  Outbox,
+  OutboxOptions,
+  RequestTransaction,
+  RouteTransactionOptions,
+  ServedOption
+}
+export { markServed }
 
 export const steadfastOutbox = fp(steadfast, {
   fastify: '5.x',

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { CallerGone, TwoTransactions } from './errors.ts'
 import type { Answer, RequestTransaction } from './request-transaction.ts'
+import { markServed } from './served-routes.ts'
 
 /** The route option `transaction`. */
 export interface RouteTransactionOptions {
@@ -33,6 +34,7 @@ export function routeSettings(request: FastifyRequest): RouteTransactionOptions 
 export function addTransactionHooks(route: RouteOptions): void {
   const { transaction } = route
   if (transaction === undefined || transaction === false) return
+  markServed(route, 'transaction')
   if ((route as { pg?: { transact?: unknown } }).pg?.transact)
     throw new TwoTransactions(String(route.method), route.url)
   route.config = { ...route.config, [kRoute]: transaction === true ? {} : transaction } as NonNullable<
