@@ -20,6 +20,12 @@ export const NoTransaction = createError(
 )
 /** An event whose contract is not among the option `contracts`. Nothing was stored. */
 export const ContractUnknown = createError('SF_OUTBOX_CONTRACT_UNKNOWN', 'This service does not send %s: %s', 500)
+/** An event whose contract answers another, and nothing says which event it answers. Nothing was stored. */
+export const AnswersNothing = createError(
+  'SF_OUTBOX_ANSWERS_NOTHING',
+  '%s answers %s: send it from the handler of one, or name the event with "inReplyTo"',
+  500
+)
 /** Two contracts in the option `contracts` have one type. */
 export const ContractTwice = createError('SF_OUTBOX_CONTRACT_TWICE', 'Two contracts have the type %s', 500)
 /** A route asks for this transaction and for that of @fastify/postgres. */

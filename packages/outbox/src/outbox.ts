@@ -2,7 +2,7 @@ import { buildEvent, type EventContract, type ExactJson, type NewEvent } from '@
 import { type Queryable, storeOn, type TransactionOptions, type TransactionPool, writeEvents } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
 import * as channels from './channels.ts'
-import { CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
+import { AnswersNothing, CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
 import type { Settings } from './options.ts'
 import {
   type AnyContract,
@@ -91,6 +91,9 @@ function preparer(contracts: ReadonlyMap<string, EventContract>, options: Settin
     const known = contracts.get(contract.type)
     if (known === undefined) throw new ContractUnknown(contract.type, 'it is not among the option "contracts"')
     if (known !== (contract as AnyContract)) throw new ContractUnknown(contract.type, 'another contract has this type')
+    // Sent as any event, it would confirm nothing, and its request would go out again and be parked.
+    if (known.answers !== undefined && sendOptions?.inReplyTo === undefined)
+      throw new AnswersNothing(known.type, known.answers.type)
     return buildEvent(known, data as ExactJson, sender, sendOptions)
   }
 }

@@ -33,7 +33,7 @@ export interface RequestTransaction extends Transaction {
    * Sends an event with this transaction: both are stored or neither. Data that the contract refuses are thrown at
    * once, so that even a call nobody awaits fails the request.
    *
-   * @throws SF_OUTBOX_CONTRACT_UNKNOWN, SF_EVENTS_DATA_REFUSED, SF_EVENTS_PAYLOAD_INVALID,
+   * @throws SF_OUTBOX_CONTRACT_UNKNOWN, SF_OUTBOX_ANSWERS_NOTHING, SF_EVENTS_DATA_REFUSED, SF_EVENTS_PAYLOAD_INVALID,
    * SF_EVENTS_PAYLOAD_TOO_LARGE, SF_EVENTS_HEADER_INVALID, SF_OUTBOX_TRANSACTION_CLOSED
    * @returns the event as it will be stored; its id is final
    */

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import t from 'tap'
 import { Type } from 'typebox'
 import { expectEvent } from '../src/testing.ts'
-import { buildApp, OrderPlaced } from './helpers/build-app.ts'
+import { buildApp, OrderPlaced, placeOrder } from './helpers/build-app.ts'
 
 const Loose = defineEvent({ type: 'test.loose', topic: 'test.loose', data: Type.Object({}) })
 const Unregistered = defineEvent({ type: 'test.unregistered', topic: 'test.x', data: Type.Object({}) })
@@ -84,6 +84,35 @@ t.test('the payload comes out byte for byte as it was written', async t => {
     rows.map(r => r.payload),
     [...texts, '{"z":1,"a":"1970-01-01T00:00:00.000Z"}']
   )
+})
+
+t.test('an answer that answers nothing fails the request, and nothing is stored', async t => {
+  const data = Type.Object({})
+  const Asked = defineEvent({ type: 'test.asked', topic: 'test.asked', data })
+  const Answered = defineEvent({ type: 'test.answered', topic: 'test.x', data, answers: Asked })
+  const { app, stored } = await buildApp(
+    t,
+    app => {
+      app.post('/request', { transaction: true }, async (request, reply) => {
+        await placeOrder(request, reply, 'a')
+        await reply.sendEvent(Answered, {})
+      })
+      app.post('/handler', { transaction: true }, async (request, reply) => {
+        request.tx.causedBy({ eventId: '01890000-0000-7000-8000-000000000001', eventType: 'test.other' })
+        await placeOrder(request, reply, 'a')
+        await reply.sendEvent(Answered, {})
+      })
+    },
+    { outboxOptions: { contracts: [Asked, Answered, OrderPlaced] } }
+  )
+  for (const url of ['/request', '/handler']) {
+    const response = await app.inject({ method: 'POST', url })
+    t.same([response.statusCode, response.json().code], [500, 'SF_OUTBOX_ANSWERS_NOTHING'], url)
+  }
+  t.same(await stored(), { orders: [], events: [] })
+  t.throws(() => app.outbox.prepare(Answered, {}), { code: 'SF_OUTBOX_ANSWERS_NOTHING' })
+  const inReplyTo = '01890000-0000-7000-8000-000000000002'
+  t.equal(app.outbox.prepare(Answered, {}, { inReplyTo }).causationId, inReplyTo)
 })
 
 t.test('what the row says of the event', async t => {
