@@ -24,6 +24,12 @@ export const KeyInProgress = createError(
   'The first request with this Idempotency-Key is still being handled; try again',
   409
 )
+/** The handler went back to a savepoint from before the key was taken: rolled back. */
+export const KeyUndone = createError(
+  'SF_IDEMPOTENCY_KEY_UNDONE',
+  'The Idempotency-Key was undone by ROLLBACK TO a savepoint that was set before the handler',
+  500
+)
 /** The answer is a stream: it cannot be stored, so the request was rolled back. */
 export const AnswerIsStream = createError(
   'SF_IDEMPOTENCY_KEY_STREAM',

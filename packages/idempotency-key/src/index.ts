@@ -1,18 +1,10 @@
 import { parseOptions } from '@steadfast/events'
 import { type Answer, markServed } from '@steadfast/outbox'
-import {
-  beginIdempotent,
-  checkIdentifier,
-  type Queryable,
-  requireSchema,
-  sqlStateOf,
-  storeAnswer,
-  storeOn
-} from '@steadfast/store'
+import { beginIdempotent, checkIdentifier, type Queryable, requireSchema, storeAnswer, storeOn } from '@steadfast/store'
 import type { FastifyInstance, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'
-import { KeyInProgress, KeyMissing, KeyReused, NeedsTransaction } from './errors.ts'
+import { KeyInProgress, KeyMissing, KeyReused, KeyUndone, NeedsTransaction } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema } from './options.ts'
 import { readKey } from './read-key.ts'
@@ -39,7 +31,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
   fastify.addHook('onReady', () => requireSchema(pool, schema))
   const names = options.headers.map(name => name.toLowerCase())
-  const { ttlMs, waitMs, principal = () => '' } = options
+  const { ttlMs, principal = () => '' } = options
 
   fastify.addHook('onRoute', route => {
     const { idempotencyKey: settings } = route
@@ -62,22 +54,18 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
       const db = storeOn(tx, schema)
       const scope = JSON.stringify([principal(request), request.method, request.routeOptions.url])
       const fingerprint = fingerprintOf(request)
-      const begun = beginIdempotent(db, { scope, key, fingerprint, ttlMs, waitMs })
-      const stored = await begun.catch(asInProgress)
-      if (stored === undefined) {
-        tx.beforeCommit(answer => storeAnswer(db, { scope, key }, keepAnswer(answer as Answer, names)))
+      const begun = await beginIdempotent(db, { scope, key, fingerprint, ttlMs })
+      if (begun === 'in-progress') throw Object.assign(new KeyInProgress(), { headers: { 'retry-after': '1' } })
+      if (begun === 'taken') {
+        tx.beforeCommit(async answer => {
+          if (!(await storeAnswer(db, { scope, key }, keepAnswer(answer as Answer, names)))) throw new KeyUndone()
+        })
         return
       }
-      if (stored.fingerprint !== fingerprint) throw new KeyReused()
-      return replayAnswer(reply, stored)
+      if (begun.fingerprint !== fingerprint) throw new KeyReused()
+      return replayAnswer(reply, begun)
     }
   }
-}
-
-function asInProgress(error: unknown): never {
-  // Lock not available: the first request has not finished within waitMs.
-  if (sqlStateOf(error) !== '55P03') throw error
-  throw Object.assign(new KeyInProgress(), { cause: error, headers: { 'retry-after': '1' } })
 }
 
 function addPreHandler(route: RouteOptions, hook: preHandlerAsyncHookHandler): void {

@@ -1,4 +1,4 @@
-import { CENTURY_MS, durationOption, functionOption } from '@steadfast/events'
+import { CENTURY_MS, functionOption } from '@steadfast/events'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 
@@ -11,8 +11,6 @@ export interface IdempotencyKeyOptions {
   principal?: (request: FastifyRequest) => string
   /** For how many ms a key and its answer are kept. Default 24 hours. */
   ttlMs?: number
-  /** How many ms a request waits for the first one with its key before it is answered 409. Default 1000. */
-  waitMs?: number
   /** Headers kept with the answer. Default: content-type, content-location, etag, last-modified, link and location. */
   headers?: readonly string[]
   /** PostgreSQL schema of Steadfast's tables. Default: the outbox's. */
@@ -23,7 +21,6 @@ export interface IdempotencyKeyOptions {
 export const IdempotencyKeyOptionsSchema = Type.Object({
   principal: Type.Optional(functionOption<NonNullable<IdempotencyKeyOptions['principal']>>()),
   ttlMs: Type.Integer({ minimum: 1, maximum: CENTURY_MS, default: 24 * 60 * 60 * 1000 }),
-  waitMs: durationOption(1000),
   headers: Type.Array(Type.String(), {
     default: ['content-type', 'content-location', 'etag', 'last-modified', 'link', 'location']
   }),

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { readKey } from '../src/read-key.ts'
 import { buildApp, order, orderRoutes, stored } from './helpers/build-app.ts'
@@ -41,6 +42,21 @@ t.test('a request that is refused before the handler takes no key', async t => {
   t.equal((await app.inject(good)).statusCode, 200)
   t.equal((await app.inject(order('k'))).statusCode, 401, 'an answer is replayed only to who is allowed')
   t.equal((await app.inject(good)).headers['idempotency-replayed'], 'true')
+})
+
+t.test('a handler that goes back to before the key has no effect', async t => {
+  const { app, database } = await buildApp(t, app => {
+    const preHandler = async (request: FastifyRequest) => void (await request.tx.query('savepoint before'))
+    app.post('/orders', { transaction: true, idempotencyKey: true, preHandler }, async request => {
+      await request.tx.query('rollback to before')
+      await request.tx.query('insert into orders default values')
+      return 'ok'
+    })
+  })
+  const response = await app.inject(order('k'))
+  t.equal(response.statusCode, 500)
+  t.equal(response.json().code, 'SF_IDEMPOTENCY_KEY_UNDONE')
+  t.same(await stored(database), { orders: 0, events: 0, keys: 0 })
 })
 
 t.test('a route without a transaction is refused at once, and so is a misspelt option', async t => {

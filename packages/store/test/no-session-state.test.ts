@@ -37,7 +37,7 @@ t.test(
     await beatRelay(db, randomUUID(), { staleMs: 1000 })
     t.ok(await receiveDelivery(db, delivery(), 1234, 4321))
     t.ok(await claimRetry(db, { consumer: 'deploy', eventId, lockTimeoutMs: 2345 }))
-    await beginIdempotent(db, { scope: 's', key: 'k', fingerprint: 'f', ttlMs: 1000, waitMs: 3456 })
+    await beginIdempotent(db, { scope: 's', key: 'k', fingerprint: 'f', ttlMs: 1000 })
     await client.query('commit')
 
     t.same(await settings(), before)

@@ -1,7 +1,7 @@
 import postgres from '@fastify/postgres'
 import { type Teardown, type TestDatabase, testDatabase } from '@steadfast/dev-services'
 import { defineEvent } from '@steadfast/events'
-import outbox from '@steadfast/outbox'
+import outbox, { type OutboxOptions } from '@steadfast/outbox'
 import { migrate } from '@steadfast/store'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
@@ -14,17 +14,25 @@ export const OrderPlaced = defineEvent({
   data: Type.Object({ orderId: Type.String() })
 })
 
-/** A server with the plugin on a database; `port` stands in for the database's own. */
+interface AppOptions extends Partial<IdempotencyKeyOptions> {
+  /** Stands in for the database's own. */
+  port?: number
+  /** Connections of the pool. */
+  max?: number
+  outbox?: Partial<OutboxOptions>
+}
+
+/** A server with the plugin on a database. */
 export async function startApp(
   database: Pick<TestDatabase, 'url'>,
   routes: (app: FastifyInstance) => unknown = orderRoutes,
-  { port, ...options }: IdempotencyKeyOptions & { port?: number } = {}
+  { port, max = 8, outbox: outboxOptions, ...options }: AppOptions = {}
 ): Promise<FastifyInstance> {
   const app = Fastify()
   const url = new URL(database.url)
   if (port !== undefined) url.port = String(port)
-  await app.register(postgres, { connectionString: url.href, max: 8 })
-  await app.register(outbox, { source: 'test', contracts: [OrderPlaced] })
+  await app.register(postgres, { connectionString: url.href, max })
+  await app.register(outbox, { source: 'test', contracts: [OrderPlaced], ...outboxOptions })
   await app.register(idempotencyKey, options)
   await routes(app)
   await app.ready()
@@ -58,7 +66,7 @@ export async function stored({ pool }: TestDatabase): Promise<{ orders: number; 
 export async function buildApp(
   t: Teardown,
   routes?: (app: FastifyInstance) => unknown,
-  options?: IdempotencyKeyOptions & { port?: number }
+  options?: AppOptions
 ): Promise<{ app: FastifyInstance; database: TestDatabase }> {
   const database = await ordersDatabase(t)
   const app = await startApp(database, routes, options)

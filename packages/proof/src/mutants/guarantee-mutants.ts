@@ -38,6 +38,18 @@ export const guaranteeMutants: readonly Mutant[] = [
     catchBy: byTest('idempotency-key/test/concurrent')
   },
   {
+    name: 'repetitions-wait',
+    invariant: [11, 'no transaction left open: a request that waits for another holds no connection'],
+    edits: [
+      inFile(
+        'store/src/begin-idempotent',
+        'pg_try_advisory_xact_lock(hashtextextended(json_build_array($6::text, $1::text, $2::text)::text, 0)) as got',
+        'pg_advisory_xact_lock(hashtextextended(json_build_array($6::text, $1::text, $2::text)::text, 0)) is not null as got'
+      )
+    ],
+    catchBy: byTest('idempotency-key/test/concurrent')
+  },
+  {
     name: 'last-send-left-out',
     invariant: [7, 'parked by time-out implies count = max_sends'],
     edits: [

@@ -333,8 +333,8 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/idempotency-key/src/index.ts',
-        find: 'if (stored.fingerprint !== fingerprint) throw new KeyReused()',
-        replace: 'if (stored.fingerprint === undefined) throw new KeyReused()'
+        find: 'if (begun.fingerprint !== fingerprint) throw new KeyReused()',
+        replace: 'if (begun.fingerprint === undefined) throw new KeyReused()'
       }
     ],
     catchBy: byTest('idempotency-key/test/replay')
