@@ -24,6 +24,12 @@ export const KeyInProgress = createError(
   'The first request with this Idempotency-Key is still being handled; try again',
   409
 )
+/** The option `principal` gave no text, or an empty one: nothing was done. */
+export const PrincipalInvalid = createError(
+  'SF_IDEMPOTENCY_KEY_PRINCIPAL_INVALID',
+  'The option "principal" of @steadfast/idempotency-key must give a text that is not empty, or a promise of one',
+  500
+)
 /** The handler went back to a savepoint from before the key was taken: rolled back. */
 export const KeyUndone = createError(
   'SF_IDEMPOTENCY_KEY_UNDONE',

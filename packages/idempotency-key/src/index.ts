@@ -1,12 +1,21 @@
 import { parseOptions } from '@steadfast/events'
-import { type Answer, markServed } from '@steadfast/outbox'
-import { beginIdempotent, checkIdentifier, type Queryable, requireSchema, storeAnswer, storeOn } from '@steadfast/store'
-import type { FastifyInstance, preHandlerAsyncHookHandler, RouteOptions } from 'fastify'
+import { type Answer, ignoreLate, isFailing, markServed } from '@steadfast/outbox'
+import {
+  beginIdempotent,
+  checkIdentifier,
+  type Db,
+  type Queryable,
+  requireSchema,
+  storeAnswer,
+  storeOn
+} from '@steadfast/store'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'
 import { KeyInProgress, KeyMissing, KeyReused, KeyUndone, NeedsTransaction } from './errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema } from './options.ts'
+import { nameKey, routeOf } from './name-key.ts'
+import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema, type Principal } from './options.ts'
 import { readKey } from './read-key.ts'
 
 declare module 'fastify' {
@@ -31,51 +40,57 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
   fastify.addHook('onReady', () => requireSchema(pool, schema))
   const names = options.headers.map(name => name.toLowerCase())
-  const { ttlMs, principal = () => '' } = options
+  const { ttlMs, principal } = options
 
   fastify.addHook('onRoute', route => {
     const { idempotencyKey: settings } = route
     if (settings === undefined || settings === false) return
     markServed(route, 'idempotencyKey')
     if (!route.transaction) throw new NeedsTransaction(String(route.method), route.url)
-    const { required = false } = settings === true ? {} : settings
-    // Last, so that a request that is not allowed or not valid takes no key.
-    addPreHandler(route, guard(required))
+    honourKey(route, settings === true ? {} : settings)
   })
 
-  function guard(required: boolean): preHandlerAsyncHookHandler {
-    return async (request, reply) => {
-      const key = readKey(request.headers['idempotency-key'])
-      if (key === undefined) {
-        if (required) throw new KeyMissing()
-        return
+  /** Around the handler, and no hook: whoever adds hooks to a route, now or later, is asked before the key. */
+  function honourKey(route: RouteOptions, { required = false }: IdempotencyKeyRouteOptions): void {
+    const { handler } = route
+    const where = routeOf(route)
+    route.handler = ignoreLate(async function handleOnce(request, reply) {
+      const header = readKey(request.headers['idempotency-key'])
+      if (header === undefined && required) throw new KeyMissing()
+      if (header !== undefined) {
+        const scope = `${request.method} ${where}`
+        const key = await nameKey(principal, request, header)
+        const db = storeOn(request.tx, schema)
+        const stored = await begin(db, request, { scope, key })
+        if (isFailing(request)) return reply
+        if (stored !== undefined) return replayAnswer(reply, stored)
+        storeBeforeCommit(db, request, { scope, key })
       }
-      const { tx } = request
-      const db = storeOn(tx, schema)
-      const scope = JSON.stringify([principal(request), request.method, request.routeOptions.url])
-      const fingerprint = fingerprintOf(request)
-      const begun = await beginIdempotent(db, { scope, key, fingerprint, ttlMs })
-      if (begun === 'in-progress') throw Object.assign(new KeyInProgress(), { headers: { 'retry-after': '1' } })
-      if (begun === 'taken') {
-        tx.beforeCommit(async answer => {
-          if (!(await storeAnswer(db, { scope, key }, keepAnswer(answer as Answer, names)))) throw new KeyUndone()
-        })
-        return
-      }
-      if (begun.fingerprint !== fingerprint) throw new KeyReused()
-      return replayAnswer(reply, begun)
-    }
+      const returned = handler.call(this, request, reply)
+      // A handler that is no asynchronous function sends by itself, perhaps later.
+      return returned === undefined ? reply : returned
+    })
+  }
+
+  /** @returns the answer that is stored, if there is one; else the key is this request's */
+  async function begin(db: Db, request: FastifyRequest, key: { scope: string; key: string }) {
+    const fingerprint = fingerprintOf(request)
+    const begun = await beginIdempotent(db, { ...key, fingerprint, ttlMs })
+    if (begun === 'in-progress') throw Object.assign(new KeyInProgress(), { headers: { 'retry-after': '1' } })
+    if (begun === 'taken') return undefined
+    if (begun.fingerprint !== fingerprint) throw new KeyReused()
+    return begun
+  }
+
+  function storeBeforeCommit(db: Db, request: FastifyRequest, key: { scope: string; key: string }): void {
+    request.tx.beforeCommit(async answer => {
+      if (!(await storeAnswer(db, key, keepAnswer(answer as Answer, names)))) throw new KeyUndone()
+    })
   }
 }
 
-function addPreHandler(route: RouteOptions, hook: preHandlerAsyncHookHandler): void {
-  const given = route.preHandler
-  const before = Array.isArray(given) ? given : given === undefined ? [] : [given]
-  route.preHandler = [...before, hook] as NonNullable<typeof given>
-}
-
 export * as errors from './errors.ts'
-export type { IdempotencyKeyOptions } from './options.ts'
+export type { IdempotencyKeyOptions, Principal }
 
 export const steadfastIdempotencyKey = fp(idempotencyKey, {
   fastify: '5.x',

@@ -13,16 +13,25 @@ t.test('the README quotes the example', async t => {
 t.test('the example works', async t => {
   const { pool, url } = await testDatabase(t)
   await migrate(pool)
-  await pool.query('create table orders (id bigint primary key generated always as identity, product text not null)')
+  await pool.query(`create table orders (id bigint primary key generated always as identity, account text, product text);
+    create table login (token text, account text);
+    insert into login values ('one', 'ada'), ('two', 'ada'), ('three', 'bob')`)
   process.env.DATABASE_URL = url
   const { app } = await import('./readme-example.ts')
   t.teardown(() => app.close())
-  const headers = { 'idempotency-key': 'one', 'x-account': 'a' }
-  const request = { method: 'POST', url: '/orders', headers, payload: { product: 'tea' } } as const
-  const first = await app.inject(request)
-  const second = await app.inject(request)
+  const ask = (authorization: string) => {
+    const headers = { 'idempotency-key': 'k', authorization }
+    return app.inject({ method: 'POST', url: '/orders', headers, payload: { product: 'tea' } })
+  }
+  const first = await ask('one')
+  const second = await ask('two')
   t.equal(first.statusCode, 202)
   t.equal(second.body, first.body)
   t.equal(second.headers['idempotency-replayed'], 'true')
-  t.equal((await pool.query('select 1 from orders')).rowCount, 1)
+  t.equal((await ask('three')).headers['idempotency-replayed'], undefined)
+  t.equal((await ask('nobody')).statusCode, 401)
+  t.strictSame((await pool.query('select account from orders order by id')).rows, [
+    { account: 'ada' },
+    { account: 'bob' }
+  ])
 })

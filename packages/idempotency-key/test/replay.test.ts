@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { buildApp, order, orderRoutes, stored } from './helpers/build-app.ts'
+import { buildApp, order, stored } from './helpers/build-app.ts'
 
 t.test('a second request with the key gets the first answer, byte for byte, and the handler does not run', async t => {
   const { app, database } = await buildApp(t)
@@ -56,26 +56,6 @@ t.test('another body or address under the key is refused', async t => {
     t.equal(response.json().code, 'SF_IDEMPOTENCY_KEY_REUSED')
   }
   t.same(await stored(database), { orders: 1, events: 1, keys: 1 })
-})
-
-t.test('keys of different principals and routes are different keys', async t => {
-  const { app, database } = await buildApp(
-    t,
-    app => {
-      orderRoutes(app)
-      app.register(async child => orderRoutes(child), { prefix: '/v2' })
-    },
-    { principal: request => String(request.headers['x-account']) }
-  )
-  const as = (account: string, url = '/orders') => ({
-    ...order('k'),
-    url,
-    headers: { 'idempotency-key': 'k', 'x-account': account }
-  })
-  for (const request of [as('a'), as('b'), as('a', '/v2/orders')])
-    t.equal((await app.inject(request)).headers['idempotency-replayed'], undefined)
-  t.equal((await app.inject(as('b'))).headers['idempotency-replayed'], 'true')
-  t.same(await stored(database), { orders: 3, events: 3, keys: 3 })
 })
 
 t.test('a request that fails stores nothing, and its key is free', async t => {

@@ -26,7 +26,7 @@ async function server(t: Teardown) {
 t.test('a route that asks for a key before the plugin, or without it, stops the start and is named', async t => {
   const app = await server(t)
   app.post('/before', asking, ok)
-  await app.register(idempotencyKey)
+  await app.register(idempotencyKey, { principal: 'shared' })
   app.post('/after', asking, ok)
   await t.rejects(ready(app), refusal('POST /before'))
   const without = await server(t)
@@ -37,7 +37,7 @@ t.test('a route that asks for a key before the plugin, or without it, stops the 
 t.test('so does one beside the context of the plugin', async t => {
   const app = await server(t)
   await app.register(async child => {
-    await child.register(idempotencyKey)
+    await child.register(idempotencyKey, { principal: 'shared' })
     child.post('/inside', asking, ok)
   })
   app.post('/outside', asking, ok)
@@ -47,7 +47,7 @@ t.test('so does one beside the context of the plugin', async t => {
 t.test('without the outbox the plugin does not start', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await t.rejects(async () => app.register(idempotencyKey), {
+  await t.rejects(async () => app.register(idempotencyKey, { principal: 'shared' }), {
     message: /@steadfast\/outbox/
   })
 })

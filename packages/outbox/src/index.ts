@@ -8,6 +8,8 @@ import { createOutbox, type Outbox } from './outbox.ts'
 import type { Answer, AnyContract, Cause, RequestTransaction } from './request-transaction.ts'
 import {
   addTransactionHooks,
+  ignoreLate,
+  isFailing,
   kFailed,
   kTransaction,
   type RouteTransactionOptions,
@@ -77,7 +79,7 @@ export type {
   RouteTransactionOptions,
   ServedOption
 }
-export { markServed }
+export { ignoreLate, isFailing, markServed }
 
 export const steadfastOutbox = fp(steadfast, {
   fastify: '5.x',

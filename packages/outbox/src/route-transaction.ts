@@ -63,20 +63,25 @@ function guardReply(request: FastifyRequest, reply: FastifyReply, done: () => vo
   done()
 }
 
+/** Whether an error of a request, such as its time-out, is being answered: its handler has nothing to say any more. */
+export const isFailing = (request: FastifyRequest): boolean => (request as WithTransaction)[kFailed] === true
+
 type Handler = RouteOptions['handler']
 const wrapped = new WeakSet<Handler>()
 
-/** What a handler says while its time-out or its error is being answered already is not another answer. */
-function ignoreLate(handler: Handler): Handler {
+/**
+ * What a handler says while its time-out or its error is being answered already is not another answer. For whoever
+ * wraps the handler of a route with `transaction` once more.
+ */
+export function ignoreLate(handler: Handler): Handler {
   if (wrapped.has(handler)) return handler
   const timely: Handler = function (request, reply) {
     const result = handler.call(this, request, reply)
     if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') return result
-    const late = () => (request as WithTransaction)[kFailed]
     return (result as Promise<unknown>).then(
-      value => (late() ? reply : value),
+      value => (isFailing(request) ? reply : value),
       error => {
-        if (late()) return reply
+        if (isFailing(request)) return reply
         throw error
       }
     )

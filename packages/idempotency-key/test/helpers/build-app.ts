@@ -22,7 +22,7 @@ interface AppOptions extends Partial<IdempotencyKeyOptions> {
   outbox?: Partial<OutboxOptions>
 }
 
-/** A server with the plugin on a database. */
+/** A server with the plugin on a database; all callers share their keys unless the options say otherwise. */
 export async function startApp(
   database: Pick<TestDatabase, 'url'>,
   routes: (app: FastifyInstance) => unknown = orderRoutes,
@@ -33,7 +33,7 @@ export async function startApp(
   if (port !== undefined) url.port = String(port)
   await app.register(postgres, { connectionString: url.href, max })
   await app.register(outbox, { source: 'test', contracts: [OrderPlaced], ...outboxOptions })
-  await app.register(idempotencyKey, options)
+  await app.register(idempotencyKey, { principal: 'shared', ...options })
   await routes(app)
   await app.ready()
   return app

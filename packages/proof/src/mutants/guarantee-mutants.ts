@@ -33,7 +33,11 @@ export const guaranteeMutants: readonly Mutant[] = [
     name: 'idempotency-key-outside-transaction',
     invariant: [1, 'an answer belongs to its request: the key is taken and answered with its effect'],
     edits: [
-      inFile('idempotency-key/src/index', 'const db = storeOn(tx, schema)', 'const db = storeOn(pool as never, schema)')
+      inFile(
+        'idempotency-key/src/index',
+        'const db = storeOn(request.tx, schema)',
+        'const db = storeOn(pool as never, schema)'
+      )
     ],
     catchBy: byTest('idempotency-key/test/concurrent')
   },
@@ -48,6 +52,24 @@ export const guaranteeMutants: readonly Mutant[] = [
       )
     ],
     catchBy: byTest('idempotency-key/test/concurrent')
+  },
+  {
+    name: 'principal-not-awaited',
+    invariant: [1, 'an answer belongs to its request: no caller is given that of another'],
+    edits: [inFile('idempotency-key/src/name-key', 'await principal(request)', 'JSON.stringify(principal(request))')],
+    catchBy: byTest('idempotency-key/test/principal')
+  },
+  {
+    name: 'principal-not-hashed',
+    invariant: [1, 'every 2xx has its rows, whoever asks: a key of any length fits into the index'],
+    edits: [
+      inFile(
+        'idempotency-key/src/name-key',
+        '  return hashOf([...whose, key])',
+        '  return JSON.stringify([...whose, key])'
+      )
+    ],
+    catchBy: byTest('idempotency-key/test/principal')
   },
   {
     name: 'last-send-left-out',

@@ -242,10 +242,10 @@ export const TARGETS: readonly Target[] = [
     name: 'idempotency-key',
     plugin: idempotencyKey as never,
     schema: IdempotencyKeyOptionsSchema,
-    kinds: { principal: 'function' },
-    needed: () => ({}),
+    kinds: {},
+    needed: () => ({ principal: 'shared' }),
     suitable: () => ({
-      principal: [() => 'me', () => undefined],
+      principal: ['shared', 'me', () => 'me', async () => 'me', () => undefined, () => ''],
       schema: schemas,
       headers: [[], ['ETag'], [''], ['a b', '__proto__', 'constructor'], ['x'.repeat(1000)], [null], ['\u0000']]
     }),
