@@ -53,6 +53,8 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
       if (known) return known
       if (routeSettings(this) === undefined) throw new NoTransaction(this.method, this.routeOptions.url ?? this.url)
       const tx = open(this.log, this.headers)
+      // Nothing would end it any more: its error has been, or is being, answered.
+      if (isFailing(this)) void tx.rollback()
       this[kTransaction] = tx
       return tx
     }

@@ -92,3 +92,19 @@ t.test('a handler that ends while its timeout is being answered disturbs nothing
   t.same(await stored(), { orders: [], events: [] })
   await quiet()
 })
+
+t.test('a transaction that is first asked for after the timeout is closed, and holds no connection', async t => {
+  const answered = deferred()
+  const late = deferred<unknown>()
+  const { app, quiet } = await buildApp(t, app => {
+    app.post('/', { transaction: true, handlerTimeout: 50 }, async request => {
+      await answered.promise
+      late.resolve(await request.tx.query('select 1').catch(error => error.code))
+      return 'ok'
+    })
+  })
+  t.equal((await app.inject({ method: 'POST', url: '/' })).json().code, 'FST_ERR_HANDLER_TIMEOUT')
+  answered.resolve()
+  t.equal(await late.promise, 'SF_OUTBOX_TRANSACTION_CLOSED')
+  await quiet()
+})
