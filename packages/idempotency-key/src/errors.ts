@@ -24,6 +24,12 @@ export const KeyInProgress = createError(
   'The first request with this Idempotency-Key is still being handled; try again',
   409
 )
+/** The body had not been read, or not where this plugin could see it, when the handler's turn came: nothing was done. */
+export const BodyUnseen = createError(
+  'SF_IDEMPOTENCY_KEY_BODY_UNSEEN',
+  'This route reads such a body in its handler, as a stream, and cannot tell a repetition of it: send it without an Idempotency-Key',
+  415
+)
 /** The option `principal` gave no text, or an empty one: nothing was done. */
 export const PrincipalInvalid = createError(
   'SF_IDEMPOTENCY_KEY_PRINCIPAL_INVALID',

@@ -9,11 +9,11 @@ import {
   storeAnswer,
   storeOn
 } from '@steadfast/store'
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'
 import { KeyInProgress, KeyMissing, KeyReused, KeyUndone, NeedsTransaction } from './errors.ts'
-import { fingerprintOf } from './fingerprint.ts'
+import { fingerprintOf, watchBody } from './fingerprint.ts'
 import { nameKey, routeOf } from './name-key.ts'
 import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema, type Principal } from './options.ts'
 import { readKey } from './read-key.ts'
@@ -54,6 +54,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   function honourKey(route: RouteOptions, { required = false }: IdempotencyKeyRouteOptions): void {
     const { handler } = route
     const where = routeOf(route)
+    route.onRequest = [watch, ...listOf(route.onRequest)] as NonNullable<typeof route.onRequest>
     route.handler = ignoreLate(async function handleOnce(request, reply) {
       const header = readKey(request.headers['idempotency-key'])
       if (header === undefined && required) throw new KeyMissing()
@@ -88,6 +89,13 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
     })
   }
 }
+
+function watch(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  if (request.headers['idempotency-key'] !== undefined) watchBody(request)
+  done()
+}
+
+const listOf = (hooks: unknown): unknown[] => (Array.isArray(hooks) ? hooks : hooks === undefined ? [] : [hooks])
 
 export * as errors from './errors.ts'
 export type { IdempotencyKeyOptions, Principal }

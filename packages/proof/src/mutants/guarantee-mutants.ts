@@ -72,6 +72,24 @@ export const guaranteeMutants: readonly Mutant[] = [
     catchBy: byTest('idempotency-key/test/principal')
   },
   {
+    name: 'fingerprint-without-body',
+    invariant: [1, 'an answer belongs to its request'],
+    edits: [
+      inFile(
+        'idempotency-key/src/fingerprint',
+        "headers['content-encoding'] ?? '', body]",
+        "headers['content-encoding'] ?? '']"
+      )
+    ],
+    catchBy: byTest('idempotency-key/test/fingerprint')
+  },
+  {
+    name: 'unseen-body-is-none',
+    invariant: [1, 'an answer belongs to its request: of two uploads each has its own'],
+    edits: [inFile('idempotency-key/src/fingerprint', 'hashes.get(raw)?.() :', "(hashes.get(raw)?.() ?? '') :")],
+    catchBy: byTest('idempotency-key/test/fingerprint')
+  },
+  {
     name: 'last-send-left-out',
     invariant: [7, 'parked by time-out implies count = max_sends'],
     edits: [
