@@ -14,7 +14,7 @@ export function keepAnswer(answer: Answer, names: readonly string[]): Omit<Store
     throw new AnswerIsStream()
   const headers: StoredAnswer['headers'] = {}
   for (const name of names) {
-    const value = answer.headers[name]
+    const value = Object.hasOwn(answer.headers, name) ? answer.headers[name] : undefined
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.map(String) : String(value)
   }
   return {

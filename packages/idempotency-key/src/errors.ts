@@ -36,6 +36,12 @@ export const PrincipalInvalid = createError(
   'The option "principal" of @steadfast/idempotency-key must give a text that is not empty, or a promise of one',
   500
 )
+/** The handler set a header that no other request may be sent, e.g. a cookie: rolled back. */
+export const HeaderRefused = createError(
+  'SF_IDEMPOTENCY_KEY_HEADER_REFUSED',
+  'The answer of a route with an Idempotency-Key cannot be stored with the header "%s", nor be repeated without it',
+  500
+)
 /** The handler went back to a savepoint from before the key was taken: rolled back. */
 export const KeyUndone = createError(
   'SF_IDEMPOTENCY_KEY_UNDONE',

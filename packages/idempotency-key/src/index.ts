@@ -12,8 +12,9 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'
-import { KeyInProgress, KeyMissing, KeyReused, KeyUndone, NeedsTransaction } from './errors.ts'
+import { HeaderRefused, KeyInProgress, KeyMissing, KeyReused, KeyUndone, NeedsTransaction } from './errors.ts'
 import { fingerprintOf, watchBody } from './fingerprint.ts'
+import { keptNames, watchForSecrets } from './headers.ts'
 import { nameKey, routeOf } from './name-key.ts'
 import { type IdempotencyKeyOptions, IdempotencyKeyOptionsSchema, type Principal } from './options.ts'
 import { readKey } from './read-key.ts'
@@ -39,7 +40,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
   const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
   fastify.addHook('onReady', () => requireSchema(pool, schema))
-  const names = options.headers.map(name => name.toLowerCase())
+  const names = keptNames(options.headers)
   const { ttlMs, principal } = options
 
   fastify.addHook('onRoute', route => {
@@ -65,7 +66,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
         const stored = await begin(db, request, { scope, key })
         if (isFailing(request)) return reply
         if (stored !== undefined) return replayAnswer(reply, stored)
-        storeBeforeCommit(db, request, { scope, key })
+        storeBeforeCommit(db, request, reply, { scope, key })
       }
       const returned = handler.call(this, request, reply)
       // A handler that is no asynchronous function sends by itself, perhaps later.
@@ -83,8 +84,16 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
     return begun
   }
 
-  function storeBeforeCommit(db: Db, request: FastifyRequest, key: { scope: string; key: string }): void {
+  function storeBeforeCommit(
+    db: Db,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    key: { scope: string; key: string }
+  ): void {
+    const secret = watchForSecrets(reply)
     request.tx.beforeCommit(async answer => {
+      const name = secret()
+      if (name !== undefined) throw new HeaderRefused(name)
       if (!(await storeAnswer(db, key, keepAnswer(answer as Answer, names)))) throw new KeyUndone()
     })
   }

@@ -116,6 +116,11 @@ t.test('a route without a transaction is refused at once, and so are wrong optio
   await refused({ principal: undefined }, { code: 'SF_OPTIONS_INVALID', message: /principal/ })
   for (const principal of ['me', '', null, {}])
     await refused({ principal }, { code: 'SF_OPTIONS_INVALID', message: /"principal" must be 'shared' or a function/ })
+  for (const header of ['Set-Cookie', 'authorization', 'WWW-Authenticate', 'content-length', 'a b', ''])
+    await refused(
+      { headers: ['x-fine', header] },
+      { code: 'SF_OPTIONS_INVALID', message: /"headers.1" must be the name/ }
+    )
   await refused({ schema: 'nowhere' }, { code: 'SF_STORE_SCHEMA_OLDER' })
   await refused({ schema: 'x"; drop' }, { code: 'SF_STORE_IDENTIFIER_INVALID' })
 })

@@ -247,7 +247,16 @@ export const TARGETS: readonly Target[] = [
     suitable: () => ({
       principal: ['shared', 'me', () => 'me', async () => 'me', () => undefined, () => ''],
       schema: schemas,
-      headers: [[], ['ETag'], [''], ['a b', '__proto__', 'constructor'], ['x'.repeat(1000)], [null], ['\u0000']]
+      headers: [
+        [],
+        ['X-Mine'],
+        ['Set-Cookie'],
+        [''],
+        ['a b', '__proto__', 'constructor'],
+        ['x'.repeat(1000)],
+        [null],
+        ['\u0000']
+      ]
     }),
     before: withOutbox,
     declare(app) {
