@@ -1,77 +1,9 @@
-// The whole loop of two services, with every plugin, under the eyes of reconciliation.
+// The whole loop of two services under the eyes of reconciliation.
 
-import postgres from '@fastify/postgres'
-import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
-import inbox from '@steadfast/inbox'
-import outbox from '@steadfast/outbox'
-import relay from '@steadfast/relay'
-import { migrate } from '@steadfast/store'
-import sweeper from '@steadfast/sweeper'
-import postgresTransport from '@steadfast/transport-postgres'
-import Fastify from 'fastify'
-import t, { type Test } from 'tap'
-import { Answered, Asked } from '../../store/test/seed.ts'
-import reconciliation, { type Peer } from '../src/index.ts'
+import { matchWhole, until } from '@steadfast/dev-services'
+import t from 'tap'
 import type { Json } from './build.ts'
-
-async function service(t: Test, source: string, logUrl: string | undefined, peers: Record<string, Peer>) {
-  const { url, pool } = await testDatabase(t)
-  await migrate(pool)
-  const app = Fastify()
-  await app.register(postgres, { connectionString: url, max: 10 })
-  await app.register(postgresTransport, { connectionString: logUrl ?? url, pollIntervalMs: 20 })
-  await app.register(outbox, { source, contracts: [source === 'market' ? Asked : Answered] })
-  await app.register(relay, { pollIntervalMs: 20 })
-  await app.register(sweeper, { schedule: false })
-  await app.register(inbox, {
-    ensureTopics: { partitions: 2 },
-    retryPollMs: 20,
-    retry: { quickRetries: 0, delaysMs: [10] }
-  })
-  await app.register(reconciliation, { prefix: '/r', authorize: () => ({ actor: 'ann' }), peers })
-  const send = async (method: 'GET' | 'POST', path: string, payload?: object): Promise<Json> => {
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json' }
-    const response = await app.inject({
-      method,
-      url: `/r${path}`,
-      headers,
-      ...(payload === undefined ? {} : { payload })
-    })
-    if (response.statusCode >= 300) throw new Error(`${path}: ${response.body}`)
-    return response.json()
-  }
-  return {
-    app,
-    pool,
-    url,
-    get: (path: string) => send('GET', path),
-    post: (path: string, body: object) => send('POST', path, body)
-  }
-}
-
-/** market asks, deploy answers as `behaviour` says for the key. */
-async function loop(t: Test, behaviour: (key: string) => 'answer' | 'refuse' | 'fail') {
-  const deploy = await service(t, 'deploy', undefined, {})
-  deploy.app.onEvent(Asked, async (request, reply) => {
-    const { key } = request.body
-    const what = behaviour(key)
-    if (what === 'refuse') throw Object.assign(new Error('no such plan'), { statusCode: 422, code: 'NO_PLAN' })
-    if (what === 'fail') throw new Error('a bug')
-    await reply.sendEvent(Answered, { key })
-    return reply.code(202).send()
-  })
-  const url = await deploy.app.listen({ port: 0, host: '127.0.0.1' })
-  const market = await service(t, 'market', deploy.url, { deploy: { url: `${url}/r` } })
-  market.app.onEvent(Answered, async () => {})
-  await market.app.ready()
-  t.teardown(() => Promise.all([market.app.close(), deploy.app.close()]))
-  const ask = (key: string) => market.app.outbox.transaction(async tx => (await tx.sendEvent(Asked, { key })).id)
-  const since = new Date(Date.now() - 60_000).toISOString()
-  const compare = (query = '') =>
-    market.get(`/compare?peer=deploy&since=${since}&until=${new Date().toISOString()}${query}`)
-  const statusOf = async (id: string) => (await market.get(`/events/${id}`)).event.status
-  return { market, deploy, ask, compare, statusOf }
-}
+import { loop } from './two-services.ts'
 
 t.test('nothing diverges while requests flow, and all agree in the end', async t => {
   const { market, ask, compare } = await loop(t, () => 'answer')

@@ -1,3 +1,4 @@
+import { OWN_TYPES } from '@steadfast/events/postgres'
 import type { Queryable } from './db.ts'
 import { guardPool } from './guard-pool.ts'
 
@@ -7,8 +8,15 @@ export interface BoundedPool {
 }
 
 interface BoundedClient {
-  query(query: { text: string; values: unknown[]; query_timeout: number }): Promise<{ rows: unknown[] }>
+  query(query: BoundedQuery): Promise<{ rows: unknown[] }>
   release(destroy?: boolean): void
+}
+
+interface BoundedQuery {
+  text: string
+  values: unknown[]
+  query_timeout: number
+  types: typeof OWN_TYPES
 }
 
 /** How a handle is bounded. */
@@ -22,7 +30,7 @@ export interface QueryBounds {
 }
 
 /**
- * A handle on the pool that borrows at most `clients` at a time, bounds every statement in time, and gives no client
+ * A handle for Steadfast's own statements on the pool that borrows at most `clients` at a time, bounds every statement in time, and gives no client
  * back to the pool after an error: after a failover it may be a read-only one.
  */
 export function boundedQueries(pool: BoundedPool, { clients, timeoutMs, silent }: QueryBounds): Queryable {
@@ -33,7 +41,7 @@ export function boundedQueries(pool: BoundedPool, { clients, timeoutMs, silent }
   async function run(text: string, values: unknown[] | undefined) {
     const client = await connect(pool, timeoutMs, silent)
     // pg bounds the wait for the answer with this member of the query, which its types do not know.
-    const query = { text, values: values ?? [], query_timeout: timeoutMs }
+    const query = { text, values: values ?? [], query_timeout: timeoutMs, types: OWN_TYPES }
     try {
       const result = await client.query(query)
       client.release()

@@ -1,3 +1,4 @@
+import { queryRows } from '@steadfast/events/postgres'
 import { InvalidIdentifier } from './errors.ts'
 
 /** What every handle of PostgreSQL can do: a pool, a client, a transaction, or an adapter around a query builder. */
@@ -35,8 +36,6 @@ export function storeOn(handle: Queryable, schema: string = DEFAULT_SCHEMA): Db 
   checkIdentifier('schema', schema)
   return {
     schema,
-    async rows<Row>(text: string, values?: unknown[]) {
-      return (await handle.query(text, values)).rows as Row[]
-    }
+    rows: (text, values) => queryRows(handle, text, values)
   }
 }

@@ -102,8 +102,8 @@ export const giveUpTopicsSql = (s: string) => {
      returning e.id::text, e.topic, e.type like 'steadfast.%' as dropped, e.status = 'PARKED' as parked
    )
    select u.topic, floor(extract(epoch from u.since) * 1000)::float8 as since,
-     coalesce(array_agg(g.id) filter (where g.parked), '{}') as parked,
-     coalesce(array_agg(g.id) filter (where g.dropped), '{}') as dropped,
+     coalesce(json_agg(g.id) filter (where g.parked), '[]') as parked,
+     coalesce(json_agg(g.id) filter (where g.dropped), '[]') as dropped,
      count(g.id) >= $6 as more
    from unavailable u left join given g on g.topic = u.topic
    group by u.topic, u.since`

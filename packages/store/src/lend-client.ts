@@ -1,3 +1,4 @@
+import { TAKES_STATEMENTS } from '@steadfast/events/postgres'
 import { NoConnection } from './errors.ts'
 import { guardPool } from './guard-pool.ts'
 import { endsConnection, retryLater } from './sql-state.ts'
@@ -36,6 +37,7 @@ export interface TransactionPool {
 
 /** A client that is checked out. */
 export interface LentClient {
+  readonly [TAKES_STATEMENTS]: true
   query(config: string | QueryConfig, values?: readonly unknown[]): Promise<QueryResult>
   status(): string | null
   /** Why the connection is unusable, once it is. */
@@ -64,6 +66,7 @@ export async function lendClient(
   }
   client.on('error', listener)
   return {
+    [TAKES_STATEMENTS]: true,
     get lost() {
       return lost
     },

@@ -1,3 +1,4 @@
+import { queryRows } from '@steadfast/events/postgres'
 import type { Queryable } from './db.ts'
 
 /** One table in words: everything about it that a wrong migration or a careless hand can change. */
@@ -15,7 +16,7 @@ export type SchemaShape = Record<string, TableShape>
 
 const TABLES = `
 select c.relname as "table", case c.relpersistence when 'p' then 'permanent' when 'u' then 'unlogged' else 'temporary' end as persistence,
-  coalesce(c.reloptions, '{}') as options
+  pg_catalog.to_json(coalesce(c.reloptions, '{}')) as options
 from pg_catalog.pg_class c where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p') order by c.relname`
 
 const COLUMNS = `
@@ -49,7 +50,7 @@ where c.relnamespace = $1::regnamespace and k.contype in ('p', 'u', 'c', 'f', 'x
 
 /** Reads what the tables of a schema look like, from the catalog alone; needs no rights but to connect. */
 export async function readShape(handle: Queryable, schema: string): Promise<SchemaShape> {
-  const read = async <Row>(text: string) => (await handle.query(text, [schema])).rows as Row[]
+  const read = <Row>(text: string) => queryRows<Row>(handle, text, [schema])
   const shape: SchemaShape = {}
   for (const { table, persistence, options } of await read<{ table: string; persistence: string; options: string[] }>(
     TABLES

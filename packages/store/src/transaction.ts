@@ -1,4 +1,5 @@
 import type { NewEvent } from '@steadfast/events'
+import { TAKES_STATEMENTS } from '@steadfast/events/postgres'
 import { checkIdentifier } from './db.ts'
 import { commit, rollback } from './end-transaction.ts'
 import type { QueryConfig, QueryResult, TransactionPool } from './lend-client.ts'
@@ -31,6 +32,8 @@ export interface TransactionOptions {
 
 /** One transaction, begun lazily, ended once. Statements run one after the other, in the order they were asked for. */
 export interface Transaction {
+  /** Steadfast's own statements bring their parsers, see `queryRows`. */
+  readonly [TAKES_STATEMENTS]: true
   readonly state: TransactionState
   /** The first error that a statement, the connection or COMMIT met. */
   readonly error?: unknown
@@ -96,6 +99,7 @@ export function openTransaction(pool: TransactionPool, options: TransactionOptio
     reason: undefined
   }
   return {
+    [TAKES_STATEMENTS]: true,
     get state() {
       return session.state
     },

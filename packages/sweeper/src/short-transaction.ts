@@ -1,3 +1,4 @@
+import { OWN_TYPES } from '@steadfast/events/postgres'
 import { type Db, guardPool, storeOn } from '@steadfast/store'
 import type { Pool } from 'pg'
 
@@ -23,7 +24,7 @@ export async function shortTransaction<T>(
   const client = await pool.connect()
   // pg bounds the wait for the answer with this member of the query, which its types do not know.
   const query = (text: string, values: unknown[] = []) => {
-    const bounded = { text, values, query_timeout: statementTimeoutMs + REACH_MS }
+    const bounded = { text, values, query_timeout: statementTimeoutMs + REACH_MS, types: OWN_TYPES }
     return client.query(bounded)
   }
   try {

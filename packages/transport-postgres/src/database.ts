@@ -1,3 +1,4 @@
+import { OWN_TYPES } from '@steadfast/events/postgres'
 import pg from 'pg'
 import { Aborted, Closed, TimedOut } from './errors.ts'
 import type { Logger, Settings } from './options.ts'
@@ -48,7 +49,7 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
     try {
       const { rows } = await withClient(client => {
         stored = 'perhaps'
-        return client.query(text, values)
+        return client.query({ text, values, types: OWN_TYPES })
       }, limits)
       return { rows: rows as Row[] }
     } catch (error) {

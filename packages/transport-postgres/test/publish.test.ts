@@ -1,4 +1,5 @@
 import { testDatabase, until } from '@steadfast/dev-services'
+import type { QueryConfig } from 'pg'
 import t from 'tap'
 import { createFor, join, message, outcomes, publish, spread } from './create.ts'
 
@@ -97,10 +98,11 @@ t.test('what a failure says of a message: only the word of the server is proof t
       if (name !== 'connect') return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name)
       return async () => {
         const client = await target.connect()
-        const query = async (text: string, values: unknown[]) => {
+        const query = async (statement: string | QueryConfig, values: unknown[]) => {
+          const { text } = typeof statement === 'string' ? { text: statement } : statement
           const fails = text.includes('incoming') && failure
           if (fails) throw Object.assign(new Error('injected'), fails)
-          return client.query(text, values)
+          return client.query(statement, values)
         }
         return { query, on() {}, off() {}, release: (error?: Error) => client.release(error) }
       }

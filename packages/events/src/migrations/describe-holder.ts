@@ -1,3 +1,4 @@
+import { queryRows } from '../postgres/query-rows.ts'
 import type { MigrationClient, MigrationSet } from './types.ts'
 
 interface Holder {
@@ -11,7 +12,8 @@ interface Holder {
 
 /** Says who holds a table of the schema, the longest transaction first. Not what it runs: that may hold data. */
 export async function describeHolder(client: MigrationClient, set: MigrationSet): Promise<string> {
-  const { rows } = await client.query(
+  const [holder] = await queryRows<Holder>(
+    client,
     `select c.relname as "table", l.pid, a.application_name as application, a.backend_type as backend, a.state,
        extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
      from pg_catalog.pg_locks l
@@ -23,7 +25,6 @@ export async function describeHolder(client: MigrationClient, set: MigrationSet)
      order by a.xact_start nulls last limit 1`,
     [set.schema]
   )
-  const [holder] = rows as Holder[]
   if (holder === undefined) return 'Nobody holds them now'
   const who = [
     holder.application ? `application "${holder.application}"` : holder.backend,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { queryRows } from '../postgres/query-rows.ts'
 import type { IndexChange, MigrationClient, MigrationSet } from './types.ts'
 
 /** The statement that makes an index. */
@@ -29,14 +30,14 @@ async function stateOf(
   set: MigrationSet,
   name: string
 ): Promise<'none' | 'invalid' | 'valid'> {
-  const { rows } = await client.query(
+  const [found] = await queryRows<{ valid: boolean }>(
+    client,
     `select x.indisvalid as valid from pg_catalog.pg_index x
      join pg_catalog.pg_class c on c.oid = x.indexrelid
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relname = $2`,
     [set.schema, name]
   )
-  const [found] = rows as { valid: boolean }[]
   if (found === undefined) return 'none'
   return found.valid ? 'valid' : 'invalid'
 }

@@ -1,3 +1,4 @@
+import { queryRows } from '../postgres/query-rows.ts'
 import type { MigrationClient, MigrationSet } from './types.ts'
 
 /** What the bookkeeping of a schema says. */
@@ -16,7 +17,8 @@ export const latestOf = ({ migrations }: MigrationSet): number => migrations.at(
 /** Reads the state of a schema. Needs no right but to read the table `migration`. */
 export async function readSchemaState(client: MigrationClient, set: MigrationSet): Promise<SchemaState> {
   // Not to_regclass: behind the lock it may still answer from what this connection remembers from before the wait.
-  const { rows: columns } = await client.query(
+  const columns = await queryRows<{ name: string }>(
+    client,
     `select a.attname as name from pg_catalog.pg_class c
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -24,15 +26,15 @@ export async function readSchemaState(client: MigrationClient, set: MigrationSet
     [set.schema]
   )
   if (columns.length === 0) return { version: 0, compatibleFrom: 0, bookkeeping: 'none' }
-  const complete = (columns as { name: string }[]).some(({ name }) => name === 'compatible_from')
+  const complete = columns.some(({ name }) => name === 'compatible_from')
   // The steps this code does not know decide whether it runs; each must let it.
-  const { rows } = await client.query(
+  const [found] = await queryRows<{ version: number; compatibleFrom: number }>(
+    client,
     `select coalesce(max(version), 0) as version,
        coalesce(max(${complete ? 'coalesce(compatible_from, version)' : 'version'}) filter (where version > $1), 0) as "compatibleFrom"
      from ${set.inSql}.migration`,
     [latestOf(set)]
   )
-  const [found] = rows as { version: number; compatibleFrom: number }[]
   return {
     version: Number(found?.version ?? 0),
     compatibleFrom: Number(found?.compatibleFrom ?? 0),

@@ -1,7 +1,7 @@
+import type { Handle } from '../postgres/query-rows.ts'
+
 /** One client of a pool, as far as migrations need it. */
-export interface MigrationClient {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
-}
+export type MigrationClient = Handle
 
 /** Lends a client for the time of `work`, and destroys it afterwards when `work` rejects because its connection broke. */
 export type LendClient = <T>(work: (client: MigrationClient) => Promise<T>) => Promise<T>

@@ -20,8 +20,9 @@ export async function fetchRecords(
   wanted: readonly { id: number; from: number }[],
   { share, limit, maxBytes }: { share: number; limit: number; maxBytes: number }
 ): Promise<LogRecord[]> {
-  const rows = await db.rows<Omit<LogRecord, 'offset'> & { offset: string }>(
-    `select partition_id as "partitionId", "offset", key, headers::text as headers, value, at
+  const rows = await db.rows<Omit<LogRecord, 'offset' | 'at'> & { offset: string; at: string }>(
+    `select partition_id as "partitionId", "offset", key, headers::text as headers, value,
+       floor(extract(epoch from at) * 1000) as at
      from (
        select r.*, w.n,
          sum(octet_length(r.value)) over (order by w.n, r."offset") - octet_length(r.value) as before
@@ -36,5 +37,5 @@ export async function fetchRecords(
      order by n, "offset" limit $5`,
     [wanted.map(({ id }) => id), wanted.map(({ from }) => from), share, maxBytes, limit]
   )
-  return rows.map(row => ({ ...row, offset: Number(row.offset) }))
+  return rows.map(row => ({ ...row, offset: Number(row.offset), at: new Date(Number(row.at)) }))
 }

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts'
 /** The row ids of each topic's partitions, in the order of their numbers. Unknown topics are absent. */
 export async function readPartitions(db: Database, topics: readonly string[]): Promise<Map<string, number[]>> {
   const rows = await db.rows<{ topic: string; ids: number[] }>(
-    `select topic, array_agg(id order by partition) as ids
+    `select topic, json_agg(id order by partition) as ids
      from ${db.schema}.partition where topic = any($1) group by topic`,
     [topics]
   )

@@ -1,0 +1,2 @@
+export { OWN_TYPES } from './own-types.ts'
+export { type Handle, queryRows, type Statement, TAKES_STATEMENTS } from './query-rows.ts'
