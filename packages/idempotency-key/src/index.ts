@@ -39,7 +39,7 @@ async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOpt
   const options = parseOptions('@steadfast/idempotency-key', IdempotencyKeyOptionsSchema, given)
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
   const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
-  fastify.addHook('onReady', () => requireSchema(pool, schema))
+  fastify.addHook('onReady', () => requireSchema(pool, schema, 'idempotency-key'))
   const names = keptNames(options.headers)
   const { ttlMs, principal } = options
 

@@ -133,7 +133,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   fastify.decorate('inbox', Object.assign(decoration, { [kConsumers]: consumers }))
 
   fastify.addHook('onReady', async () => {
-    await requireSchema(host.pg.pool, schema)
+    await requireSchema(host.pg.pool, schema, 'inbox')
     for (const name of registry.groups()) if (!consumers.has(name)) consumers.set(name, createConsumer(runtime, name))
     if (options.ensureTopics) await ensureTopics(host, all(), options.ensureTopics.partitions)
     for (const consumer of all()) await startConsumer(consumer)

@@ -67,7 +67,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
   guardPool(pool)
   // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
   pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
-  fastify.addHook('onReady', () => requireSchema(pool, options.schema))
+  fastify.addHook('onReady', () => requireSchema(pool, options.schema, 'outbox'))
 }
 
 export * as errors from './errors.ts'

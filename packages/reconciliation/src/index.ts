@@ -38,7 +38,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
   )
   // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
   pool.on('error', ({ message }) => fastify.log.debug({ reason: message }, 'an idle connection was lost'))
-  fastify.addHook('onReady', () => requireSchema(pool, schema))
+  fastify.addHook('onReady', () => requireSchema(pool, schema, 'reconciliation'))
 
   // Fastify's own compiler would silently drop what a schema does not know: in a bulk filter that means "everything".
   const server = fastify.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)

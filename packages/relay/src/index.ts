@@ -57,7 +57,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   const forget = options.schedule ? outbox?.onCommit(committed) : undefined
 
   fastify.addHook('onReady', async () => {
-    await requireSchema(pool, schema)
+    await requireSchema(pool, schema, 'relay')
     relay.start()
     announcer?.start()
   })

@@ -2,17 +2,21 @@
 import { parseArgs } from 'node:util'
 import { DEFAULT_SCHEMA } from './db.ts'
 import { doctor } from './doctor.ts'
+import { findRisks } from './find-risks.ts'
 import { LATEST_VERSION, migrate, printMigrations, requireSchema, schemaVersion } from './migrate.ts'
+import { PLUGINS, type Plugin, printGrants } from './rights.ts'
 
 const USAGE = `steadfast <command> [--url URL] [--schema NAME]
 
   migrate   brings the tables to this version
   print     writes the SQL of the migrations to standard output; --from N leaves out those up to N
   status    says which migration the schema is at
-  doctor    compares the tables as they are with what they should be
+  doctor    compares the tables as they are with what they should be, and looks for what is in the way or a risk
+  grants    writes the SQL that gives a role the rights it needs: --role NAME, for --plugins or all
 
   --url     the database; default: the environment variable DATABASE_URL
   --schema  where the tables are; default: ${DEFAULT_SCHEMA}
+  --plugins for doctor and grants: some of ${PLUGINS.join(',')}
 
 Exit codes: 0 as it should be; 1 it is not (doctor, status); 2 wrong use, or the command failed.`
 
@@ -22,6 +26,8 @@ const OPTIONS = {
   url: { type: 'string' },
   schema: { type: 'string' },
   from: { type: 'string' },
+  role: { type: 'string' },
+  plugins: { type: 'string' },
   help: { type: 'boolean', short: 'h' }
 } as const
 
@@ -44,7 +50,9 @@ async function openPool(url: string | undefined) {
 
 type Pool = Awaited<ReturnType<typeof openPool>>
 
-const COMMANDS: Record<string, (pool: Pool, schema: string) => Promise<{ ok: boolean; lines: string[] }>> = {
+type Command = (pool: Pool, schema: string, plugins: readonly Plugin[]) => Promise<{ ok: boolean; lines: string[] }>
+
+const COMMANDS: Record<string, Command> = {
   async migrate(pool, schema) {
     const applied = await migrate(pool, { schema })
     const done = applied.length === 0 ? 'nothing to do' : `applied ${applied.join(', ')}`
@@ -64,10 +72,12 @@ const COMMANDS: Record<string, (pool: Pool, schema: string) => Promise<{ ok: boo
       lines: [`${is}; this version knows ${LATEST_VERSION} and ${runs ? 'runs' : 'cannot run'} on it`]
     }
   },
-  async doctor(pool, schema) {
-    const differences = await doctor(pool, { schema })
+  async doctor(pool, schema, plugins) {
+    const differences = await doctor(pool, { schema, plugins })
     const ok = differences.length === 0
-    return { ok, lines: ok ? [`schema "${schema}" is as it should be`] : differences }
+    const risks = ok ? await findRisks(pool, { schema }) : []
+    const lines = ok ? [`schema "${schema}" is as it should be`] : differences
+    return { ok, lines: [...lines, ...risks.map(risk => `warning: ${risk}`)] }
   }
 }
 
@@ -86,12 +96,20 @@ async function run(): Promise<number> {
     process.stdout.write(printMigrations({ schema, from }))
     return 0
   }
+  const plugins = values.plugins?.split(',') ?? PLUGINS
+  const known = plugins.filter((plugin): plugin is Plugin => PLUGINS.includes(plugin as Plugin))
+  if (known.length < plugins.length) throw new Misuse(`--plugins must be some of ${PLUGINS.join(',')}`)
+  if (name === 'grants') {
+    if (values.role === undefined) throw new Misuse('to whom? give --role')
+    process.stdout.write(printGrants({ role: values.role, schema, plugins: known }))
+    return 0
+  }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) throw new Misuse(`no such command: ${name}`)
   if (values.from !== undefined) throw new Misuse('--from is for print')
   const pool = await openPool(values.url ?? process.env.DATABASE_URL)
   try {
-    const { ok, lines } = await command(pool, schema)
+    const { ok, lines } = await command(pool, schema, known)
     console.log(lines.join('\n'))
     return ok ? 0 : 1
   } finally {

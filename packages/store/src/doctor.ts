@@ -1,20 +1,28 @@
 import { checkIdentifier, DEFAULT_SCHEMA, type Queryable } from './db.ts'
+import { RightsMissing } from './errors.ts'
 import { EXPECTED_SHAPE } from './expected-shape.ts'
+import { findObstacles } from './find-obstacles.ts'
 import { LATEST_VERSION, schemaVersion } from './migrate.ts'
 import { readShape, type SchemaShape, type TableShape } from './read-shape.ts'
+import { PLUGINS, type Plugin } from './rights.ts'
 
 /**
  * Compares the tables as they are with what the migrations make of them: columns, types, nullability, defaults,
- * identities, indexes, constraints, storage parameters. Reads the catalog only and changes nothing.
+ * identities, indexes, constraints, storage parameters. Then looks for what keeps `plugins` (default: all) from working
+ * by this role: see `requireSchema`. Reads the whole table of events for its highest number; changes nothing.
  *
- * @returns the differences in words; an empty list when all is well
+ * @returns the differences and obstacles in words; an empty list when all is well
  * @throws SF_STORE_IDENTIFIER_INVALID
  */
 export async function doctor(
   handle: Queryable,
-  { schema = DEFAULT_SCHEMA }: { schema?: string } = {}
+  { schema = DEFAULT_SCHEMA, plugins = PLUGINS }: { schema?: string; plugins?: readonly Plugin[] } = {}
 ): Promise<string[]> {
   checkIdentifier('schema', schema)
+  const found = await findObstacles(handle, schema, plugins, { thorough: true })
+  const obstacles = found.map(({ message }) => message)
+  // Then the version cannot be read either.
+  if (found.some(error => error instanceof RightsMissing)) return obstacles
   const version = await schemaVersion(handle, schema)
   if (version === 0) return [`schema "${schema}" has no tables of Steadfast: run \`steadfast migrate\``]
   if (version > LATEST_VERSION)
@@ -23,7 +31,7 @@ export async function doctor(
     ]
   if (version < LATEST_VERSION)
     return [`schema "${schema}" is at migration ${version}, not ${LATEST_VERSION}: run \`steadfast migrate\``]
-  return compareShapes(await readShape(handle, schema))
+  return [...compareShapes(await readShape(handle, schema)), ...obstacles]
 }
 
 function compareShapes(found: SchemaShape): string[] {

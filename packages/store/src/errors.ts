@@ -25,6 +25,30 @@ export const SchemaOlder = createError(
   'Schema "%s" is at migration %d; this version of @steadfast/store needs %d. Run `steadfast migrate` on it.',
   500
 )
+/** The role lacks rights that a plugin's statements need. */
+export const RightsMissing = createError(
+  'SF_STORE_RIGHTS_MISSING',
+  'Role %s lacks rights in schema "%s". Let the owner of the tables run:\n%s',
+  500
+)
+/** Row-level security lets the role see, or write, less than every row. */
+export const RowsHidden = createError(
+  'SF_STORE_ROWS_HIDDEN',
+  'Row-level security on %s lets role %s see or write only some of the rows: what it cannot see would never be sent or handled. Disable it on these tables, give the role BYPASSRLS, or make one policy for all commands with using (true).',
+  500
+)
+/** A sequence would give numbers that its table has already. */
+export const SequenceBehind = createError(
+  'SF_STORE_SEQUENCE_BEHIND',
+  'Sequence %s %s already: later events of a key would overtake earlier ones. Stop the services and run: %s',
+  500
+)
+/** A setting of the role or the database under which Steadfast cannot work. */
+export const SettingUnfit = createError(
+  'SF_STORE_SETTING_UNFIT',
+  'The setting %s of this role or database is "%s"; Steadfast needs %s. Set it for the role by ALTER ROLE.',
+  500
+)
 /** A statement, an event or a COMMIT on a transaction that is over. Nothing of it was stored. */
 export const TransactionClosed = createError(
   'SF_OUTBOX_TRANSACTION_CLOSED',

@@ -21,8 +21,9 @@ export interface KnownTypes {
   patienceMs: number
 }
 
-const VERSION = `'^\\d{1,9}(\\.\\d{1,9}){0,9}$'`
-const numbers = (v: string) => `string_to_array(regexp_replace(${v}, '(\\.0+)+$', ''), '.')::numeric[]`
+// Without a backslash, which `standard_conforming_strings = off` would take for an escape.
+const VERSION = `'^[0-9]{1,9}([.][0-9]{1,9}){0,9}$'`
+const numbers = (v: string) => `string_to_array(regexp_replace(${v}, '([.]0+)+$', ''), '.')::numeric[]`
 /** Whether a version is newer than another: by its numbers. What has no such form is never newer. */
 const isNewer = (a: string, b: string) =>
   `case when ${a} ~ ${VERSION} and ${b} ~ ${VERSION} then ${numbers(a)} > ${numbers(b)} else false end`

@@ -9,8 +9,10 @@ import {
 } from '@steadfast/events/migrations'
 import { DEFAULT_SCHEMA } from './db.ts'
 import { SchemaOlder } from './errors.ts'
+import { findObstacles } from './find-obstacles.ts'
 import { guardPool } from './guard-pool.ts'
 import { migrationSet } from './migration-set.ts'
+import type { Plugin } from './rights.ts'
 
 /** A pool that lends one connection at a time; a `pg.Pool` is one. */
 export interface ClientPool {
@@ -74,12 +76,21 @@ export function printMigrations({
 
 /**
  * Makes sure that this version runs on the tables as they are: they are its own, or newer and compatible with it.
- * Plugins call it when they start.
+ * Plugins call it when they start, by their name, and then it also looks for what would keep them from working, or lose
+ * something silently: missing rights, row-level security that hides rows, a sequence behind its data, unfit settings.
  *
- * @throws SF_STORE_SCHEMA_OLDER, SF_STORE_SCHEMA_NEWER, SF_STORE_IDENTIFIER_INVALID
+ * @throws SF_STORE_SCHEMA_OLDER, SF_STORE_SCHEMA_NEWER, SF_STORE_RIGHTS_MISSING, SF_STORE_ROWS_HIDDEN,
+ * SF_STORE_SEQUENCE_BEHIND, SF_STORE_SETTING_UNFIT, SF_STORE_IDENTIFIER_INVALID
  */
-export async function requireSchema(handle: MigrationClient, schema: string = DEFAULT_SCHEMA): Promise<void> {
+export async function requireSchema(
+  handle: MigrationClient,
+  schema: string = DEFAULT_SCHEMA,
+  plugin?: Plugin
+): Promise<void> {
   const set = migrationSet(schema)
+  // First: without rights, or behind row-level security, the version itself cannot be read.
+  const [obstacle] = plugin === undefined ? [] : await findObstacles(handle, schema, [plugin])
+  if (obstacle !== undefined) throw obstacle
   const state = await readSchemaState(handle, set)
   checkNotNewer(set, state)
   if (state.version < LATEST_VERSION) throw new SchemaOlder(schema, state.version, LATEST_VERSION)

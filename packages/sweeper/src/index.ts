@@ -39,7 +39,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
   let stop = () => {}
 
   fastify.addHook('onReady', async () => {
-    await requireSchema(pool, schema)
+    await requireSchema(pool, schema, 'sweeper')
     if (options.schedule) stop = startSchedule(options.sweepIntervalMs, () => sweeper.tick(), log)
   })
   fastify.addHook('preClose', async () => {

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto'
+import { printGrants } from '@steadfast/store'
+import pg from 'pg'
+import t from 'tap'
+import { everyPlugin } from './every-plugin.ts'
+
+const SETTINGS = {
+  datestyle: `'ISO, DMY'`,
+  intervalstyle: 'sql_standard',
+  timezone: `'America/St_Johns'`,
+  bytea_output: 'escape',
+  extra_float_digits: '0',
+  search_path: `''`,
+  statement_timeout: `'20s'`,
+  lock_timeout: `'5s'`,
+  idle_in_transaction_session_timeout: `'20s'`,
+  standard_conforming_strings: 'off',
+  escape_string_warning: 'off',
+  transform_null_equals: 'on',
+  quote_all_identifiers: 'on',
+  row_security: 'off',
+  synchronous_commit: 'off'
+}
+
+for (const isolation of ['repeatable read', 'serializable'])
+  t.test(`every plugin works on a database with strange settings, ${isolation} among them`, async t => {
+    await everyPlugin(t, async ({ pool, url }) => {
+      const name = new URL(url).pathname.slice(1)
+      const settings = { ...SETTINGS, default_transaction_isolation: `'${isolation}'` }
+      for (const [setting, value] of Object.entries(settings))
+        await pool.query(`alter database ${name} set ${setting} = ${value}`)
+      const fresh = new pg.Client({ connectionString: url })
+      await fresh.connect()
+      const { rows } = await fresh.query('show default_transaction_isolation')
+      t.same(rows, [{ default_transaction_isolation: isolation }])
+      await fresh.end()
+      return undefined
+    })
+  })
+
+t.test('every plugin works by a role with no more rights than are printed for it', async t => {
+  const role = `role_${randomUUID().slice(0, 8)}`
+  const owned: pg.Pool[] = []
+  await everyPlugin(t, async ({ pool, url }) => {
+    if (owned.length === 0) await pool.query(`create role ${role} login`)
+    owned.push(pool)
+    await pool.query(printGrants({ role }))
+    const address = new URL(url)
+    address.username = role
+    return address.href
+  })
+  for (const pool of owned) await pool.query(`drop owned by ${role}`)
+  await owned[0]?.query(`drop role ${role}`)
+})
