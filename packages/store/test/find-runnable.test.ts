@@ -1,4 +1,5 @@
 import t from 'tap'
+import { storeOn } from '../src/db.ts'
 import { findRunnable } from '../src/find-runnable.ts'
 import { setAside } from '../src/set-aside.ts'
 import { body, delivery, store } from './deliveries.ts'
@@ -48,4 +49,21 @@ t.test('the first of each topic and key, whatever stands in other topics', async
     (await findRunnable(db, 'deploy', { limit: 10 })).map(({ topic, key, eventId }) => [topic, key, eventId]),
     [rows[0], rows[2], rows[3], rows[4]].map(row => [row?.topic, row?.key, row?.eventId])
   )
+})
+
+t.test('a newer version is known by its numbers, however the server reads a backslash', async t => {
+  const { db, pool } = await store(t)
+  const row = delivery()
+  await setAside(db, { ...row, envelope: { ...row.envelope, dataVersion: '1.10.0' } }, { state: 'BLOCKED', body })
+  await pool.query(`update steadfast.inbox set state = 'UNKNOWN', due_at = clock_timestamp() + interval '1 hour'`)
+  const client = await pool.connect()
+  t.teardown(() => client.release(true))
+  const runnable = async (version: string) => {
+    const known = { types: [row.type], versions: [version], patienceMs: 60_000 }
+    return (await findRunnable(storeOn(client), 'deploy', { limit: 10, known })).length
+  }
+  for (const setting of ['on', 'off']) {
+    await client.query(`set standard_conforming_strings = ${setting}`)
+    t.same([await runnable('1.9'), await runnable('1.10'), await runnable('1.11')], [0, 1, 1], setting)
+  }
 })
