@@ -39,6 +39,30 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: { test: 'packages/relay/test/failures.test.ts' }
   },
   {
+    name: 'host-parsers-reach-the-store',
+    invariant: [2, 'exactly one effect per consumer, whatever the host has made of a type'],
+    edits: [
+      {
+        file: 'packages/events/src/postgres/query-rows.ts',
+        find: 'MARKS.some(mark => mark in handle)',
+        replace: 'MARKS.length === 0'
+      }
+    ],
+    catchBy: [byTest('idempotency-key/test/foreign-parsers'), byTest('store/test/own-types')]
+  },
+  {
+    name: 'hidden-rows-unseen',
+    invariant: [2, 'no event vanishes behind row-level security'],
+    edits: [inStore('find-obstacles', '    ...(await hiddenRows(db, plugins)),\n', '')],
+    catchBy: byTest('store/test/obstacles')
+  },
+  {
+    name: 'sequence-behind-unseen',
+    invariant: [4, 'order of a key: no number is given again'],
+    edits: [inStore('find-obstacles', 'where q.next <= d.highest', 'where q.next < 0 and d.highest > 0')],
+    catchBy: byTest('store/test/obstacles')
+  },
+  {
     name: 'life-in-the-future',
     invariant: [6, 'nothing stays unfinished: a sign of life from a wrong clock keeps no lanes'],
     edits: [
