@@ -3,6 +3,9 @@ import pg from 'pg'
 import t from 'tap'
 import { everyPlugin } from './every-plugin.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 t.test('every plugin works where the host has parsers of its own for the whole process', async t => {
   const types: Record<string, number> = pg.types.builtins
   const before = Object.values(types).map(type => [type, pg.types.getTypeParser(type)] as const)

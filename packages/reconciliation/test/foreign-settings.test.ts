@@ -2,6 +2,9 @@ import pg from 'pg'
 import t from 'tap'
 import { everyPlugin } from './every-plugin.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 const SETTINGS = {
   datestyle: `'ISO, DMY'`,
   intervalstyle: 'sql_standard',

@@ -4,6 +4,9 @@ import type pg from 'pg'
 import t from 'tap'
 import { everyPlugin } from './every-plugin.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 t.test('every plugin works by a role with no more rights than are printed for it', async t => {
   const role = `role_${randomUUID().slice(0, 8)}`
   const owned: pg.Pool[] = []

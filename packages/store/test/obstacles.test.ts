@@ -6,6 +6,9 @@ import { doctor, migrate, type Plugin, printGrants, requireSchema } from '../src
 import { PLUGINS, RIGHTS } from '../src/rights.ts'
 import { seedDelivery, seedEvent } from './seed.ts'
 
+// a busy machine takes its time
+t.setTimeout(240_000)
+
 /** A database with the tables, and a role with exactly the rights that are printed for it. */
 async function withRole(t: Test): Promise<TestDatabase & { role: string; as: pg.Pool }> {
   const database = await testDatabase(t)
