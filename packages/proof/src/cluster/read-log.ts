@@ -106,24 +106,36 @@ export interface GroupOffset {
   high: bigint
 }
 
-/** How far the groups are. */
+const ATTEMPTS = 20
+const PAUSE_MS = 500
+
+/** How far the groups are. A broker that has just come back may not know its groups for a while. */
 export async function groupOffsets(
   brokers: string,
   groups: readonly (keyof typeof GROUPS)[] = ['market', 'deploy']
 ): Promise<GroupOffset[]> {
-  return await withAdmin(brokers, async admin => {
-    const found: GroupOffset[] = []
-    for (const group of groups)
-      for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
-        const ends = new Map((await admin.fetchTopicOffsets(topic)).map(end => [end.partition, end]))
-        for (const { partition, offset } of partitions) {
-          const { low = '0', high = '0' } = ends.get(partition) ?? {}
-          const place = `${topic}:${partition}`
-          found.push({ group, place, next: BigInt(offset), low: BigInt(low), high: BigInt(high) })
-        }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await withAdmin(brokers, admin => askForOffsets(admin, groups))
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error as { retriable?: boolean }).retriable) throw error
+      await sleep(PAUSE_MS)
+    }
+  }
+}
+
+async function askForOffsets(admin: Admin, groups: readonly (keyof typeof GROUPS)[]): Promise<GroupOffset[]> {
+  const found: GroupOffset[] = []
+  for (const group of groups)
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...GROUPS[group]] })) {
+      const ends = new Map((await admin.fetchTopicOffsets(topic)).map(end => [end.partition, end]))
+      for (const { partition, offset } of partitions) {
+        const { low = '0', high = '0' } = ends.get(partition) ?? {}
+        const place = `${topic}:${partition}`
+        found.push({ group, place, next: BigInt(offset), low: BigInt(low), high: BigInt(high) })
       }
-    return found
-  })
+    }
+  return found
 }
 
 /** Records that the group has not consumed. */
