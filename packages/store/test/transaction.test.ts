@@ -4,6 +4,7 @@ import type pg from 'pg'
 import t from 'tap'
 import { Type } from 'typebox'
 import { migrate, openTransaction, sqlStateOf, type TransactionPool } from '../src/index.ts'
+import type { QueryConfig } from '../src/lend-client.ts'
 
 const options = { schema: 'steadfast', idleInTransactionTimeoutMs: 10_000, statementTimeoutMs: 5000 }
 const Said = defineEvent({ type: 'test.said', topic: 'test', data: Type.Object({}) })
@@ -22,9 +23,9 @@ function listening(pool: pg.Pool, tell: (text: string) => void): TransactionPool
     async connect() {
       const client = await pool.connect()
       return {
-        query(text: string, values?: unknown[]) {
-          tell(text)
-          return client.query(text, values)
+        query(statement: string | QueryConfig, values?: unknown[]) {
+          tell(typeof statement === 'string' ? statement : statement.text)
+          return client.query(statement as string, values)
         },
         on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
         removeListener: (event: 'error', listener: (error: Error) => void) => client.removeListener(event, listener),
