@@ -13,6 +13,8 @@ export interface TestDatabase {
   /** Always the server itself: for LISTEN and for a look from the side. */
   directUrl: string
   pool: pg.Pool
+  /** As after a failover: every session ends, and those that follow are read-only, or no longer. */
+  setReadOnly(on: boolean): Promise<void>
   /** Drops the database at once, with its connections; at teardown this happens by itself. */
   drop(): Promise<void>
 }
@@ -59,5 +61,10 @@ export async function testDatabase(t: Teardown): Promise<TestDatabase> {
     return dropped
   }
   t.teardown(drop)
-  return { url, directUrl, pool, drop }
+  const setReadOnly = async (on: boolean) => {
+    await runOnServer(server, `alter database ${name} set default_transaction_read_only = ${on}`)
+    // a pooler's connections to the server are among them, and keep what they found when they began
+    await runOnServer(server, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
+  }
+  return { url, directUrl, pool, setReadOnly, drop }
 }

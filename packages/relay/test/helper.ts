@@ -87,13 +87,14 @@ export function event(members: Partial<NewEvent> = {}): NewEvent {
 
 /** A migrated database of its own. */
 export async function database(t: Test, schema?: string) {
-  const { pool, url, directUrl } = await testDatabase(t)
+  const { pool, url, directUrl, setReadOnly } = await testDatabase(t)
   await migrate(pool, schema === undefined ? {} : { schema })
   const db = storeOn(pool, schema)
   return {
     pool,
     url,
     directUrl,
+    setReadOnly,
     db,
     write: (events: NewEvent[]) => writeEvents(db, events),
     rows: (where = 'true') =>

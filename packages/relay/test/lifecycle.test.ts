@@ -100,17 +100,14 @@ t.test('PostgreSQL stopped as by a crash, and read-only for a while: the relay g
 })
 
 t.test('an idle relay tells that its database is read-only', async t => {
-  const { url, pool } = await database(t)
+  const { url, setReadOnly } = await database(t)
   const broker = recordingTransport()
   const app = await server(t, url, broker.transport, { ...SCHEDULED, beatIntervalMs: 20 })
   await until(() => app.relay.stats().then(({ relays }) => relays === 1))
   t.same(app.relay.health(), { ready: true })
-  const name = (await pool.query('select current_database() as name')).rows[0].name
-  await pool.query(`alter database ${name} set default_transaction_read_only = on`)
-  const others = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
-  await pool.query(others)
+  await setReadOnly(true)
   await until(() => /^database: it is read-only/.test(app.relay.health().reason ?? ''), { what: 'it tells' })
-  await pool.query(`begin read write; alter database ${name} reset default_transaction_read_only; commit`)
+  await setReadOnly(false)
   await until(() => app.relay.health().ready, { what: 'it goes on' })
 })
 

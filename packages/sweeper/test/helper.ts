@@ -60,7 +60,7 @@ export function simpleBroker() {
 
 /** A database with a server on it whose relay and sweeper tick by hand. */
 export async function market(t: Test, options: SweeperOptions = {}) {
-  const { pool, url } = await testDatabase(t)
+  const { pool, url, setReadOnly } = await testDatabase(t)
   await migrate(pool)
   const db = storeOn(pool)
   const broker = simpleBroker()
@@ -81,6 +81,7 @@ export async function market(t: Test, options: SweeperOptions = {}) {
     app: await start(),
     start,
     pool,
+    setReadOnly,
     broker,
     write: (events: NewEvent[]) => writeEvents(db, events),
     rows: (where = 'true') =>

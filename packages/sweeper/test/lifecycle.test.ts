@@ -66,7 +66,7 @@ t.test('a clock of the process that jumps keeps no sweep from its time, and noth
 })
 
 t.test('health tells what was done last, and that the database is read-only', async t => {
-  const { app, write, pool } = await market(t)
+  const { app, write, setReadOnly } = await market(t)
   t.same(app.sweeper.health(), { ready: true })
   await write([request({ confirmWithinMs: 1 })])
   await relayOnce(app)
@@ -74,17 +74,13 @@ t.test('health tells what was done last, and that the database is read-only', as
   const { ready, last } = app.sweeper.health()
   t.equal(ready, true)
   t.match(last, { agoMs: Number, resent: 1, parked: 0, purged: 0 })
-  const { name } = (await pool.query<{ name: string }>('select current_database() as name')).rows[0] ?? { name: '' }
-  await pool.query(`alter database ${name} set default_transaction_read_only = on`)
-  await pool.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
-  )
+  await setReadOnly(true)
   await until(async () => {
     await sweepOnce(app).catch(() => {})
     return /^database: it is read-only/.test(app.sweeper.health().reason ?? '')
   })
   t.match(app.sweeper.health(), { ready: false, last: { resent: 1 } })
-  await pool.query(`begin read write; alter database ${name} reset default_transaction_read_only; commit`)
+  await setReadOnly(false)
   await until(async () => {
     await sweepOnce(app).catch(() => {})
     return app.sweeper.health().ready
