@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Admin } from 'kafkajs'
 import type { Admins } from './admin.ts'
 import { isMissing } from './classify-error.ts'
+import { NoAnswer } from './errors.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfo, TopicInfos } from './topic-info.ts'
 import { asError } from './within.ts'
@@ -26,7 +28,7 @@ export async function ensureTopics(
   }
   if (missing.length === 0) return
   await admins.use('creating topics', async admin => {
-    const replicationFactor = settings.replicationFactor ?? Math.min(3, (await admin.describeCluster()).brokers.length)
+    const replicationFactor = settings.replicationFactor ?? Math.min(3, await countBrokers(admin))
     await admin.createTopics({
       // kafkajs asks once and fails on a broker that has not heard of the topic yet; `ready` asks until it has.
       waitForLeaders: false,
@@ -35,6 +37,15 @@ export async function ensureTopics(
     })
   })
   for (const { name } of missing) await ready(infos, name, settings.requestTimeoutMs)
+}
+
+// kafkajs drops the error of a request that failed at every broker, and stumbles over having none.
+async function countBrokers(admin: Admin): Promise<number> {
+  try {
+    return (await admin.describeCluster()).brokers.length
+  } catch (error) {
+    throw error instanceof TypeError ? new NoAnswer('which brokers there are', { cause: error }) : error
+  }
 }
 
 async function existing(infos: TopicInfos, topic: string): Promise<TopicInfo | undefined> {

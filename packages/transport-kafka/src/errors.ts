@@ -28,3 +28,5 @@ export const TransportClosed = createError('SF_TRANSPORT_KAFKA_CLOSED', 'The Kaf
 export const NotJoined = createError('SF_TRANSPORT_KAFKA_NOT_JOINED', 'Not a member of group %s now: %s', 503)
 /** The broker did not answer in time. */
 export const BrokerTimeout = createError('SF_TRANSPORT_KAFKA_TIMEOUT', '%s took longer than %d ms', 504)
+/** No broker answered an administrative request, each having been asked. */
+export const NoAnswer = createError('SF_TRANSPORT_KAFKA_NO_ANSWER', 'No broker answered: %s', 503)

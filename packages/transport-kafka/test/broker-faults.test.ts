@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
 import type { Delivery } from '@steadfast/events'
 import t from 'tap'
+import { createAdmins } from '../src/admin.ts'
+import { ensureTopics } from '../src/ensure-topics.ts'
+import { readSettings } from '../src/options.ts'
+import { createTopicInfos } from '../src/topic-info.ts'
 import {
   brokerBehindProxy,
   IMPATIENT,
@@ -75,6 +79,31 @@ t.test('a broker and its network', { skip, timeout: 120_000 }, async t => {
     }
     await until(async () => outcomes(await publish(on, [message(topic, 'k', 'm')]))[0] === 'ok', { what: 'recovery' })
     await until(() => on.health().ready, { what: 'health' })
+  })
+
+  await t.test('no broker answers how many there are: a coded error', async t => {
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const settings = readSettings({ brokers, ...IMPATIENT })
+    const admins = createAdmins(settings, logger)
+    t.teardown(() => admins.close(100))
+    const infos = createTopicInfos(admins, settings, logger)
+    const name = `t-${randomUUID()}`
+    const create = () => ensureTopics({ admins: thenSilent, infos, settings, logger }, [{ name, partitions: 1 }])
+    const thenSilent: typeof admins = {
+      ...admins,
+      use: (what, work) =>
+        admins.use(what, admin => {
+          // kafkajs asks twice; it is the second time that it hides why it failed
+          admin.on(admin.events.REQUEST, ({ payload }) => {
+            if (payload.apiName === 'Metadata') proxy.blackhole('to-client')
+          })
+          return work(admin)
+        })
+    }
+    await t.rejects(create(), { code: 'SF_TRANSPORT_KAFKA_NO_ANSWER', statusCode: 503 })
+    await proxy.restore()
+    await ensureTopics({ admins, infos, settings, logger }, [{ name, partitions: 1 }])
+    t.equal((await infos.load(name)).partitions, 1)
   })
 
   await t.test('kill -9 and restart: producer and subscription recover, offsets are kept', async t => {

@@ -53,15 +53,16 @@ export function transport(t: Teardown, brokers: string[], options: Partial<Kafka
   return made
 }
 
-/** A broker that has just come back counts for none until its controller has heard of it. */
-function unlessFenced(error: Error & { errors?: { type?: string }[] }): false {
+/** A broker that has just come back may be slow to answer, and counts for none until its controller has heard of it. */
+function unlessBack(error: Error & { code?: string; errors?: { type?: string }[] }): false {
   if (error.errors?.[0]?.type === 'INVALID_REPLICATION_FACTOR') return false
+  if (error.code === 'SF_TRANSPORT_KAFKA_NO_ANSWER') return false
   throw error
 }
 
 export async function newTopic(on: Transport, partitions = 1): Promise<string> {
   const name = `t-${randomUUID()}`
-  const creates = () => on.ensureTopics([{ name, partitions }]).then(() => true, unlessFenced)
+  const creates = () => on.ensureTopics([{ name, partitions }]).then(() => true, unlessBack)
   await until(creates, { what: 'a new topic' })
   return name
 }
