@@ -1,5 +1,5 @@
 import type { Delivery, Subscription } from '@steadfast/events'
-import { boundedQueries, type Db, storeOn, type UnknownCount } from '@steadfast/store'
+import { boundedQueries, type Db, storeOn, turnUnanswered, type UnknownCount } from '@steadfast/store'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Accepted, acceptDelivery } from './accept-delivery.ts'
 import type { DeliveryContext } from './context.ts'
@@ -20,6 +20,9 @@ import { countLeft } from './unknown.ts'
 const QUERY_TIMEOUT_MS = 15_000
 /** Of the pool's connections, for such statements of a group. */
 const QUERY_CLIENTS = 2
+
+/** So many requests that nobody answered become deliveries at a time. */
+const UNANSWERED_BATCH = 100
 
 /** Between two counts of what the group leaves for a process that knows it. */
 const COUNT_LEFT_MS = 10_000
@@ -161,9 +164,15 @@ export function pollConsumer(consumer: Consumer): void {
   const look = () => {
     if (consumer.looking === undefined) lookForReplays(consumer).catch(failed)
     countLeft(consumer, COUNT_LEFT_MS).catch(failed)
-    const { begun, ended } = retryDue(consumer)
-    ended.catch(() => {})
-    begun.catch(failed).finally(poll)
+    lookForUnanswered(consumer)
+      .catch(failed)
+      .then(() => {
+        const { begun, ended } = retryDue(consumer)
+        ended.catch(() => {})
+        return begun
+      })
+      .catch(failed)
+      .finally(poll)
   }
   const poll = () => {
     if (!closing.aborted) timer = setTimeout(look, options.retryPollMs)
@@ -174,11 +183,19 @@ export function pollConsumer(consumer: Consumer): void {
 
 /** Runs what is due in the inbox, although the log may not be rewound now. Returns how many deliveries it finished. */
 export async function tickConsumer(consumer: Consumer): Promise<number> {
+  await lookForUnanswered(consumer)
   const [looked, finished] = await Promise.allSettled([lookForReplays(consumer), retryDue(consumer).ended])
   if (finished.status === 'rejected') throw finished.reason
   if (looked.status === 'rejected') throw looked.reason
   await countLeft(consumer, 0)
   return finished.value
+}
+
+/** Requests that nobody answered become deliveries, in a process that has handlers for them. */
+async function lookForUnanswered({ isOwn, registry, name, host, db }: Consumer): Promise<void> {
+  const types = isOwn ? registry.unanswered(name) : []
+  if (types.length === 0) return
+  await turnUnanswered(db, { consumer: name, source: host.outbox.source, types, limit: UNANSWERED_BATCH })
 }
 
 /** One look at a time, which asks the broker: retries must not wait for it. */

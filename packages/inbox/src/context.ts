@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { EventEnvelope } from '@steadfast/events'
-import type { NewDelivery, Replay } from '@steadfast/store'
+import { type NewDelivery, type Replay, UNANSWERED_TOPIC, type Unanswered } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryTransaction } from './host.ts'
@@ -15,6 +15,10 @@ export interface DeliveredEvent extends EventEnvelope {
   topic: string
   /** Where it stands in the log. */
   position: string
+  /** What has become of the request that `onUnanswered` tells of. */
+  unanswered?: Unanswered
+  /** An answer: the handler of `onUnanswered` has run for the request that it answers. */
+  afterUnanswered?: boolean
 }
 
 /** What is on its way to a handler: fresh from the transport, or out of the inbox again. */
@@ -45,9 +49,13 @@ export interface DeliveryContext {
   /** The first error that Fastify saw. */
   error?: unknown
   status?: number
+  afterUnanswered?: boolean
   replay?: Replay | undefined
   event?: DeliveredEvent
 }
+
+/** Whether a delivery tells of a request of this service's own that nobody answered. */
+export const isUnanswered = ({ topic }: NewDelivery): boolean => topic === UNANSWERED_TOPIC
 
 export const deliveries = new AsyncLocalStorage<DeliveryContext>()
 
@@ -65,7 +73,7 @@ export function eventOf(raw: object): DeliveredEvent | undefined {
   return context.event
 }
 
-function makeEvent({ item, replay }: DeliveryContext): DeliveredEvent {
+function makeEvent({ item, replay, afterUnanswered }: DeliveryContext): DeliveredEvent {
   const { row, raw, deliveredAt } = item
   return {
     ...row.envelope,
@@ -75,7 +83,8 @@ function makeEvent({ item, replay }: DeliveryContext): DeliveredEvent {
     },
     deliveredAt,
     topic: row.topic,
-    position: row.position
+    position: row.position,
+    ...(afterUnanswered && { afterUnanswered })
   }
 }
 

@@ -14,6 +14,8 @@ export const DuplicateHandler = createError(
 )
 /** A group name that cannot stand in a route and in a broker. */
 export const InvalidGroup = createError('SF_INBOX_GROUP_INVALID', 'Not a name for a consumer group: %s', 500, TypeError)
+/** `onUnanswered` of what is no request of this service. */
+export const NoRequest = createError('SF_INBOX_NO_REQUEST', '%s is no request of this service: %s', 500)
 /** Bytes that are no event: kept as they came, REFUSED. */
 export const Undecodable = createError('SF_INBOX_UNDECODABLE', 'Not an event: %s', 400)
 /** An event of a type that no handler and no `ignoreEvents` declares: left for a process that does, REFUSED when none came. */

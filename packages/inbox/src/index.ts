@@ -19,7 +19,19 @@ import { MissingPlugin } from './errors.ts'
 import type { Host } from './host.ts'
 import { createLimit } from './key-chains.ts'
 import { createOnEvent, type EventHandler, type EventRequest, type OnEvent } from './on-event.ts'
-import { type HandlerOptions, type InboxOptions, parseInboxOptions, type RetryOptions } from './options.ts'
+import {
+  createOnUnanswered,
+  type OnUnanswered,
+  type UnansweredHandler,
+  type UnansweredRequest
+} from './on-unanswered.ts'
+import {
+  type HandlerOptions,
+  type InboxOptions,
+  parseInboxOptions,
+  type ReactionOptions,
+  type RetryOptions
+} from './options.ts'
 import { createRegistry } from './registry.ts'
 import { inProgressSignal } from './signals.ts'
 import { leftInWords } from './unknown.ts'
@@ -28,6 +40,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     inbox: Inbox
     onEvent: OnEvent
+    onUnanswered: OnUnanswered
     /** Declares types of a topic that no handler wants, or all that no handler takes: they pass by, unstored. */
     ignoreEvents(topic: string, types: readonly string[] | '*'): FastifyInstance
   }
@@ -94,6 +107,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
     }
   })
   fastify.decorate('onEvent', createOnEvent(registry, options, group))
+  fastify.decorate('onUnanswered', createOnUnanswered(registry, options, group, host))
   fastify.decorate('ignoreEvents', function ignoreEvents(topic, types) {
     registry.ignore(topic, types)
     return this
@@ -159,8 +173,21 @@ async function ensureTopics(host: Host, consumers: Consumer[], partitions: numbe
   await host.transport.ensureTopics([...names].map(name => ({ name, partitions })))
 }
 
+export type { Unanswered } from '@steadfast/store'
 export * as errors from './errors.ts'
-export type { DeliveredEvent, EventHandler, EventRequest, HandlerOptions, InboxOptions, OnEvent, RetryOptions }
+export type {
+  DeliveredEvent,
+  EventHandler,
+  EventRequest,
+  HandlerOptions,
+  InboxOptions,
+  OnEvent,
+  OnUnanswered,
+  ReactionOptions,
+  RetryOptions,
+  UnansweredHandler,
+  UnansweredRequest
+}
 
 export const steadfastInbox = fp(inbox, {
   fastify: '5.x',

@@ -1,11 +1,10 @@
 import type { EventContract } from '@steadfast/events'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
-import { contextOf, type DeliveredEvent, deliveryConstraint } from './context.ts'
-import { DataRefused } from './errors.ts'
+import type { DeliveredEvent } from './context.ts'
+import { deliverTo, type UserHandler } from './deliver-to.ts'
 import { type HandlerOptions, type ParsedOptions, parseHandlerOptions } from './options.ts'
-import type { Handler, Registry } from './registry.ts'
-import { runHandler } from './run-handler.ts'
+import type { Registry } from './registry.ts'
 
 /** The request of a delivery: its body is the event's data, checked by the contract and otherwise as they came. */
 export type EventRequest<S extends TSchema> = FastifyRequest<{ Body: Static<S> }> & { event: DeliveredEvent }
@@ -35,36 +34,7 @@ export interface OnEvent {
 
 export function createOnEvent(registry: Registry, plugin: ParsedOptions, group: string): OnEvent {
   return function onEvent(this: FastifyInstance, contract: EventContract, ...rest: unknown[]): FastifyInstance {
-    const handler = rest.at(-1) as (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
     const options = parseHandlerOptions(rest.length > 1 ? rest[0] : {}, plugin, group)
-    const path = `/steadfast/events/${options.group}/${contract.type}`
-    const declared: Handler = { contract, options, url: `${this.prefix}${path}`, instance: this }
-    registry.add(declared)
-    this.route({
-      method: 'POST',
-      url: path,
-      constraints: deliveryConstraint,
-      schema: { hide: true, body: contract.data } as object,
-      validatorCompiler: () => (data: unknown) => {
-        const refusal = contract.refusal(data)
-        return refusal === undefined ? true : { error: new DataRefused(contract.type, refusal) }
-      },
-      handlerTimeout: options.timeoutMs,
-      transaction: true,
-      onRequest(request, _reply, done) {
-        request.body = contextOf(request.raw)?.item.data
-        done()
-      },
-      onError(request, _reply, error, done) {
-        const context = contextOf(request.raw)
-        if (context) context.error ??= error
-        done()
-      },
-      handler(request, reply) {
-        const context = contextOf(request.raw)
-        return context && runHandler(context, this, request, reply, handler)
-      }
-    } as Parameters<FastifyInstance['route']>[0])
-    return this
+    return deliverTo(this, registry, { contract, options }, rest.at(-1) as UserHandler)
   } as OnEvent
 }

@@ -29,6 +29,8 @@ const HandlerSchema = Type.Object({
   lockTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_MS }))
 })
 
+const ReactionSchema = Type.Omit(HandlerSchema, ['group', 'onExhausted'])
+
 const Topic = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' })
 
 /** What {@link InboxOptions} are checked by, `retry` apart. */
@@ -123,6 +125,9 @@ export interface HandlerOptions {
   lockTimeoutMs?: number
 }
 
+/** Options of a handler of what stays unanswered; what is absent is taken from the plugin's. */
+export type ReactionOptions = Pick<HandlerOptions, 'retry' | 'timeoutMs' | 'lockTimeoutMs'>
+
 /** The plugin's options with all defaults. */
 export type ParsedOptions = Omit<Static<typeof InboxSchema>, 'retry'> & { retry: RetryOptions }
 
@@ -154,6 +159,16 @@ export function parseHandlerOptions(given: unknown, plugin: ParsedOptions, group
     onExhausted: options.onExhausted ?? plugin.onExhausted,
     timeoutMs: options.timeoutMs ?? plugin.timeoutMs,
     lockTimeoutMs: options.lockTimeoutMs ?? plugin.lockTimeoutMs
+  }
+}
+
+/** @throws SF_OPTIONS_INVALID */
+export function parseReactionOptions(given: unknown, plugin: ParsedOptions, group: string): ParsedHandlerOptions {
+  const { retry, ...options } = parseOptions('onUnanswered', ReactionSchema, given)
+  return {
+    ...parseHandlerOptions({ ...options, ...(retry && { retry }) }, plugin, group),
+    // Nobody else would be told of a refusal.
+    onExhausted: 'hold'
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AnyEventContract } from '@steadfast/events'
+import { UNANSWERED_TOPIC, UNANSWERED_TYPE } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import { DuplicateHandler } from './errors.ts'
 import type { ParsedHandlerOptions } from './options.ts'
@@ -23,7 +24,10 @@ export interface Registry {
   /** The types that a group's handlers take, and by the same index the versions of their data. */
   known(group: string): { types: string[]; versions: (string | null)[] }
   groups(): string[]
+  /** The topics of the log that a group reads. */
   topics(group: string): string[]
+  /** The types of the requests of which a group is told when nobody answers. */
+  unanswered(group: string): string[]
 }
 
 export function createRegistry(): Registry {
@@ -54,6 +58,13 @@ export function createRegistry(): Registry {
       return { types: contracts.map(c => c.type), versions: contracts.map(c => c.dataVersion ?? null) }
     },
     groups: () => [...handlers.keys()],
-    topics: group => [...new Set([...(handlers.get(group)?.values() ?? [])].map(h => h.contract.topic))]
+    topics: group => {
+      const topics = [...(handlers.get(group)?.values() ?? [])].map(({ contract }) => contract.topic)
+      return [...new Set(topics)].filter(topic => topic !== UNANSWERED_TOPIC)
+    },
+    unanswered: group =>
+      [...(handlers.get(group)?.values() ?? [])]
+        .filter(({ contract }) => contract.topic === UNANSWERED_TOPIC)
+        .map(({ contract }) => contract.type.slice(UNANSWERED_TYPE.length))
   }
 }

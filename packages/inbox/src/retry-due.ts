@@ -5,7 +5,7 @@ import { disbelief } from './believe.ts'
 import { ALARMS, type Attempt, asDeliveryError } from './classify.ts'
 import { hold, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
-import type { Item } from './context.ts'
+import { type Item, isUnanswered } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
 import { backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
 import type { Handler } from './registry.ts'
@@ -173,6 +173,8 @@ async function conclude(consumer: Consumer, item: Item, row: StoredDelivery, res
       if (result.how === 'handled') slowTypes.succeeded(row.type)
       return result.how === 'handled'
     case 'verdict':
+      // Of a request of one's own: nobody else would hear of the refusal.
+      if (isUnanswered(row)) return await failAgain(consumer, item, row, result)
       slowTypes.succeeded(row.type)
       return await refuse(consumer, item, result)
     case 'failure':

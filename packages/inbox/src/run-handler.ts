@@ -1,6 +1,7 @@
 import {
   type CausedEvent,
   checkAnswer,
+  claimReaction,
   claimReplay,
   claimRetry,
   confirmEvent,
@@ -19,7 +20,8 @@ import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { answeredBy, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
-import type { DeliveryContext } from './context.ts'
+import { type DeliveredEvent, type DeliveryContext, isUnanswered } from './context.ts'
+import type { UserHandler } from './deliver-to.ts'
 import { answerDuplicate, isSameRecord } from './duplicate.ts'
 import {
   AnswerRaced,
@@ -32,8 +34,6 @@ import {
 } from './errors.ts'
 import type { DeliveryTransaction } from './host.ts'
 import { receiptSignal, signalContract } from './signals.ts'
-
-type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** Runs in the route of a delivery: takes the delivery in the request's transaction, then lets the handler do its work. */
 export async function runHandler(
@@ -49,6 +49,7 @@ export async function runHandler(
   context.stage = 'inbox'
   context.ended = await take(context, db, tx)
   if (context.ended !== undefined) return reply.code(200).send()
+  await fitUnanswered(context, db)
   await fitAnswer(context, db, tx)
   if (context.ended !== undefined) return reply.code(200).send()
   prepareCommit(context, db, tx)
@@ -134,6 +135,13 @@ async function keepIds(
   })
 }
 
+/** What tells of an unanswered request is for nobody any more when it was answered since, or changed once more. */
+async function fitUnanswered(context: DeliveryContext, db: Db): Promise<void> {
+  const { id, unanswered } = context.item.row.envelope as DeliveredEvent
+  if (!isUnanswered(context.item.row) || unanswered === undefined) return
+  if ((await claimReaction(db, { id, unanswered })) === 'outdated') context.ended = 'skipped'
+}
+
 /** An answer confirms the event it names, if that still waits for one, or if it comes in the place of the one that has. */
 async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<void> {
   const { row } = context.item
@@ -149,9 +157,14 @@ async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransacti
   if (fit === 'unknown') throw new OrphanAnswer(causationId)
   // Confirmed by this very answer, whose row retention has removed: handled before.
   if (fit === 'same') context.ended = 'duplicate'
-  if (fit !== 'open' && fit !== 'supersedes') return
+  if (fit !== 'open' && fit !== 'reacted' && fit !== 'supersedes') return
+  const reacted = fit === 'reacted'
+  context.afterUnanswered = reacted
   tx.beforeCommit(async () => {
-    const took = fit === 'open' ? (await confirmEvent(db, answer)) !== 'unchanged' : await supersedeAnswer(db, answer)
+    const took =
+      fit === 'supersedes'
+        ? await supersedeAnswer(db, answer)
+        : (await confirmEvent(db, { ...answer, reacted })) !== 'unchanged'
     if (!took) throw new AnswerRaced(causationId)
   })
 }

@@ -1,7 +1,16 @@
 import type { Db } from './db.ts'
 
 /** What an answer finds at the event it answers; see {@link checkAnswer}. */
-export type AnswerFit = 'open' | 'same' | 'supersedes' | 'conflict' | 'late' | 'unknown' | 'foreign' | 'other'
+export type AnswerFit =
+  | 'open'
+  | 'reacted'
+  | 'same'
+  | 'supersedes'
+  | 'conflict'
+  | 'late'
+  | 'unknown'
+  | 'foreign'
+  | 'other'
 
 /** An answer as its asker sees it. */
 export interface Answer {
@@ -14,6 +23,8 @@ export interface Answer {
   receipt?: boolean
   /** The earlier answer in whose place it comes. */
   supersedes?: string | undefined
+  /** Whether the handler of what stays unanswered had run when the answer was looked at. Absent: it does not matter. */
+  reacted?: boolean
 }
 
 /**
@@ -32,7 +43,8 @@ export const answerValues = ({ causationId, answerId, source, answersType, recei
 ]
 
 /**
- * Looks, without a lock, whether an answer still fits the event it names. `open`: it may confirm · `same`: it has
+ * Looks, without a lock, whether an answer still fits the event it names. `open`: it may confirm · `reacted`: likewise, and
+ * the handler of what stays unanswered has run · `same`: it has
  * confirmed already, or one that supersedes it · `supersedes`: it comes in the place of the one that has · `conflict`:
  * another one has, or it claims a place that is not its source's · `late`: an operator has resolved the event · `unknown`: there is no
  * such event · `other`: the event is of another type than it answers, or awaits no answer, or no receipt · `foreign`: it comes from a
@@ -50,6 +62,7 @@ export async function checkAnswer(db: Db, answer: Answer): Promise<AnswerFit> {
          where i.event_id = e.confirmed_by and i.source = $3 and i.envelope ->> 'supersedes' = $2::text) then 'same'
        when e.status = 'CONFIRMED' then 'conflict'
        when e.status = 'RESOLVED' then 'late'
+       when e.reacted_at is not null then 'reacted'
        else 'open' end as fit
      from ${db.schema}.event e where e.id = $1`,
     [...answerValues(answer), answer.supersedes ?? null]

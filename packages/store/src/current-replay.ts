@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { UNANSWERED_TOPIC } from './turn-unanswered.ts'
 
 /**
  * What becomes of the answers that a rerun gives. `none`: nothing is sent · `stored`: those of then go out again under
@@ -35,5 +36,6 @@ export async function currentReplay(db: Db, consumer: string): Promise<Replay | 
 export const answersOf = (r: string) =>
   `coalesce(${r}.answers, case when ${r}.resend_answers then 'stored' else 'none' end)`
 
-/** The deliveries of a replay: what its consumer had finished in its time, of the inbox `i` and the replay `r`. */
-export const IN_REPLAY = `i.consumer = r.consumer and i.state = 'DONE' and i.received_at >= r.from_time and i.received_at <= r.until_time`
+/** The deliveries of a replay: what its consumer had finished in its time and the log has, of the inbox `i` and the replay `r`. */
+export const IN_REPLAY = `i.consumer = r.consumer and i.state = 'DONE' and i.received_at >= r.from_time and i.received_at <= r.until_time
+  and i.topic <> '${UNANSWERED_TOPIC}'`

@@ -61,7 +61,9 @@ export const EXPECTED_SHAPE: SchemaShape = {
       superseded_by: 'uuid',
       failing_since: 'timestamp with time zone',
       topic_unavailable_since: 'timestamp with time zone',
-      awaits_receipt: 'boolean'
+      awaits_receipt: 'boolean',
+      reacted_to: 'text',
+      reacted_at: 'timestamp with time zone'
     },
     indexes: {
       event_awaiting:
@@ -76,6 +78,8 @@ export const EXPECTED_SHAPE: SchemaShape = {
       event_replaying: 'CREATE INDEX event_replaying ON event USING btree (topic, seq) WHERE (due AND replay)',
       event_resending:
         "CREATE INDEX event_resending ON event USING btree (topic, give_up_at) WHERE (due AND (count > 0) AND (NOT replay) AND (status = ANY (ARRAY['PUBLISHED'::text, 'PARKED'::text])))",
+      event_unreacted:
+        "CREATE INDEX event_unreacted ON event USING btree (type, id) WHERE ((status = ANY (ARRAY['PARKED'::text, 'RESOLVED'::text])) AND (awaits_from IS NOT NULL) AND (reacted_to IS DISTINCT FROM ((status || ' '::text) || COALESCE(park_reason, ''::text))))",
       event_used_up:
         "CREATE INDEX event_used_up ON event USING btree (deadline) WHERE ((status = 'PUBLISHED'::text) AND (NOT due) AND (deadline IS NOT NULL) AND (count >= max_sends))"
     },

@@ -1,5 +1,6 @@
 import type { Db } from './db.ts'
 import { DELIVERY_COLUMNS, type DeliveryColumns, deliveryOf, type StoredDelivery, UNFINISHED } from './get-delivery.ts'
+import { UNANSWERED_TOPIC } from './turn-unanswered.ts'
 
 /** Which of the deliveries that may run. */
 export interface RunnableQuery {
@@ -48,7 +49,8 @@ export function heads(s: string): string {
  * retry is due, or it was left by a process that did not know it.
  *
  * Of what is not among the `known` (default: everything is) only that which wants something of a process that does not know
- * it: one blocked no longer, a retry that nobody ran for the patience, one whose patience is over.
+ * it: one blocked no longer, a retry that nobody ran for the patience, one whose patience is over. What tells of this service's
+ * own unanswered requests waits for a process that knows it, however long.
  */
 export async function findRunnable(
   db: Db,
@@ -66,8 +68,8 @@ export async function findRunnable(
        and case when $6::text[] is null or exists (select from unnest($6::text[], $7::text[]) as k (type, version)
          where k.type = i.type and not (${isNewer(`(i.envelope->>'dataVersion')`, 'k.version')}))
        then h.state in ('BLOCKED', 'UNKNOWN') or h.state = 'RETRY' and h.due_at <= clock.now
-       else h.state = 'BLOCKED' or h.state = 'UNKNOWN' and h.due_at <= clock.now
-         or h.state = 'RETRY' and h.due_at <= clock.now - clock.patience end
+       else i.topic <> '${UNANSWERED_TOPIC}' and (h.state = 'BLOCKED' or h.state = 'UNKNOWN' and h.due_at <= clock.now
+         or h.state = 'RETRY' and h.due_at <= clock.now - clock.patience) end
      order by i.arrival
      limit $2`,
     [

@@ -40,7 +40,7 @@ export const RIGHTS: Readonly<Record<Plugin, Readonly<Record<string, readonly Ri
     inbox: WRITE,
     replay: ['select', 'update'],
     replay_item: ['select', 'insert'],
-    audit: ['insert'],
+    audit: ['select', 'insert'],
     migration: READ,
     inbox_arrival_seq: READ,
     audit_id_seq: READ

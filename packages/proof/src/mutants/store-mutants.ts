@@ -72,6 +72,39 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: { test: 'packages/store/test/beat-relay.test.ts' }
   },
   {
+    name: 'reaction-after-the-answer',
+    invariant: [2, 'what a request did is not taken back when its answer came first'],
+    edits: [
+      inStore('claim-reaction', "e.status in ('PARKED', 'RESOLVED') and", ''),
+      inStore('claim-reaction', ' = $2 returning e.id', ' is distinct from $2 || 1 returning e.id')
+    ],
+    catchBy: [byTest('inbox/test/unanswered'), byTest('store/test/turn-unanswered')]
+  },
+  {
+    name: 'answer-unaware-of-reaction',
+    invariant: [2, 'an answer that comes after all knows what was taken back'],
+    edits: [inStore('confirm-event', '(e.reacted_at is not null) = $6', '$6 is not null')],
+    catchBy: [byTest('inbox/test/unanswered'), byTest('store/test/turn-unanswered')]
+  },
+  {
+    name: 'told-again-and-again',
+    invariant: [2, 'each change of a request is told of once'],
+    edits: [inStore('turn-unanswered', 'e set reacted_to = ', 'e set reacted_to = null || ')],
+    catchBy: [byTest('inbox/test/unanswered'), byTest('store/test/turn-unanswered')]
+  },
+  {
+    name: 'refused-reaction',
+    invariant: [1, 'nothing vanishes: what was to be taken back waits for a person'],
+    edits: [
+      {
+        file: 'packages/inbox/src/retry-due.ts',
+        find: 'if (isUnanswered(row)) return await failAgain(consumer, item, row, result)',
+        replace: ''
+      }
+    ],
+    catchBy: byTest('inbox/test/unanswered')
+  },
+  {
     name: 'confirm-only-published',
     invariant: [5, 'status is monotone: an answer that overtakes the mark, or comes to a parked event, confirms'],
     edits: [inStore('confirm-event', "e.status in ('NEW', 'PUBLISHED', 'PARKED') and", "e.status = 'PUBLISHED' and")],

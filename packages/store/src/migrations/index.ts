@@ -5,6 +5,7 @@ import { sweep } from './003-sweep.ts'
 import { replays } from './004-replays.ts'
 import { topics } from './005-topics.ts'
 import { awaitsReceipt } from './006-awaits-receipt.ts'
+import { reactions } from './007-reactions.ts'
 
 /** All steps in order. Append only. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -13,5 +14,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: 'sweep', compatibleFrom: 2, sql: sweep },
   { version: 4, name: 'replays', compatibleFrom: 2, sql: replays },
   { version: 5, name: 'topics', compatibleFrom: 2, sql: topics },
-  { version: 6, name: 'awaits-receipt', compatibleFrom: 1, sql: awaitsReceipt }
+  { version: 6, name: 'awaits-receipt', compatibleFrom: 1, sql: awaitsReceipt },
+  { version: 7, name: 'reactions', compatibleFrom: 1, sql: reactions }
 ]

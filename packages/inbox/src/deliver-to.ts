@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { contextOf, deliveryConstraint } from './context.ts'
+import { DataRefused } from './errors.ts'
+import type { Handler, Registry } from './registry.ts'
+import { runHandler } from './run-handler.ts'
+
+export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** Makes a handler an ordinary route of the instance, which only deliveries reach. */
+export function deliverTo(
+  instance: FastifyInstance,
+  registry: Registry,
+  { contract, options }: Pick<Handler, 'contract' | 'options'>,
+  handler: UserHandler
+): FastifyInstance {
+  const path = `/steadfast/events/${options.group}/${contract.type}`
+  registry.add({ contract, options, url: `${instance.prefix}${path}`, instance })
+  instance.route({
+    method: 'POST',
+    url: path,
+    constraints: deliveryConstraint,
+    schema: { hide: true, body: contract.data } as object,
+    validatorCompiler: () => (data: unknown) => {
+      const refusal = contract.refusal(data)
+      return refusal === undefined ? true : { error: new DataRefused(contract.type, refusal) }
+    },
+    handlerTimeout: options.timeoutMs,
+    transaction: true,
+    onRequest(request, _reply, done) {
+      request.body = contextOf(request.raw)?.item.data
+      done()
+    },
+    onError(request, _reply, error, done) {
+      const context = contextOf(request.raw)
+      if (context) context.error ??= error
+      done()
+    },
+    handler(request, reply) {
+      const context = contextOf(request.raw)
+      return context && runHandler(context, this, request, reply, handler)
+    }
+  } as Parameters<FastifyInstance['route']>[0])
+  return instance
+}
