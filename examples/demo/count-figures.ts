@@ -38,7 +38,7 @@ const countOrders = (market: pg.Pool) =>
     market,
     `with latency as (select extract(epoch from finished_at - created_at) * 1000 as ms from orders where finished_at is not null)
      select count(*)::int as accepted, (count(*) filter (where status = 'FAILED'))::int as failed,
-       (count(*) filter (where status = 'PLACED'))::int as unfinished,
+       (count(*) filter (where status in ('PLACED', 'DELAYED')))::int as unfinished,
        coalesce((select percentile_cont(0.5) within group (order by ms) from latency), 0)::int as "p50Ms",
        coalesce((select percentile_cont(0.99) within group (order by ms) from latency), 0)::int as "p99Ms"
      from orders`

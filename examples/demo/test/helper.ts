@@ -100,7 +100,7 @@ async function finishedOrder(market: string, id: string) {
   try {
     const response = await fetch(`${market}/orders/${id}`, { signal: AbortSignal.timeout(3000) })
     const order = (await response.json()) as { status: string; reason: string | null }
-    return response.ok && order.status !== 'PLACED' && order
+    return response.ok && ['READY', 'FAILED'].includes(order.status) && order
   } catch {
     return false
   }

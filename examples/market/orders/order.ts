@@ -24,9 +24,9 @@ export const Order = Type.Object({
   product: Type.String(),
   plan: Type.String(),
   parameters: Type.Union([SleeperParameters, Type.Null()]),
-  status: Type.Union([Type.Literal('PLACED'), Type.Literal('READY'), Type.Literal('FAILED')]),
+  status: Type.Union([Type.Literal('PLACED'), Type.Literal('DELAYED'), Type.Literal('READY'), Type.Literal('FAILED')]),
   access: Type.Union([access, Type.Null()], { description: 'How to reach the product, once it is READY' }),
-  reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it FAILED' }),
+  reason: Type.Union([Type.String(), Type.Null()], { description: 'Why it FAILED, or is DELAYED' }),
   createdAt: Type.String({ format: 'date-time' }),
   finishedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()])
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, until } from '@steadfast/dev-services'
 import { deliver } from '@steadfast/inbox/testing'
+import { parkEvent, resolveEvent, storeOn } from '@steadfast/store'
 import { DeploymentFailed, DeploymentRequested, DeploymentSucceeded } from '@steadfast-examples/contracts'
 import t from 'tap'
 import { build, OPERATOR, PEER } from './helper.ts'
@@ -68,6 +69,49 @@ t.test('the answer completes the order and confirms its request, in one transact
     'a second, different answer changes nothing'
   )
 })
+
+t.test(
+  'an order that deploy refuses has failed; one that nobody answers waits, and its late answer counts',
+  async t => {
+    const { app, database } = await build(t)
+    const db = storeOn(database.pool)
+    const place = async () => {
+      const { id } = (await app.inject({ method: 'POST', url: '/orders', body: SLEEPER })).json()
+      const { rows } = await database.pool.query('select id from steadfast.event where key = $1', [id])
+      return { order: id as string, request: rows[0].id as string }
+    }
+    const shown = async (order: string) => {
+      const { status, reason } = (await app.inject(`/orders/${order}`)).json()
+      const { rows } = await database.pool.query('select reserved from orders where id = $1', [order])
+      return { status, reason, reserved: rows[0].reserved }
+    }
+    const becomes = (order: string, status: string) =>
+      until(async () => (await shown(order)).status === status, { what: `the order to be ${status}` })
+    const park = (id: string, reason: 'REFUSED' | 'ANSWER_HELD') =>
+      parkEvent(db, { id, from: 'deploy', reason, error: 'x' })
+
+    const refused = await place()
+    t.same(await shown(refused.order), { status: 'PLACED', reason: null, reserved: true })
+    await park(refused.request, 'REFUSED')
+    await becomes(refused.order, 'FAILED')
+    t.same(await shown(refused.order), { status: 'FAILED', reason: 'refused', reserved: false })
+
+    const cancelled = await place()
+    await park(cancelled.request, 'ANSWER_HELD')
+    await becomes(cancelled.order, 'DELAYED')
+    t.match(await shown(cancelled.order), { status: 'DELAYED', reserved: true })
+    await resolveEvent(db, { id: cancelled.request, actor: 'ada', note: 'there is none' })
+    await becomes(cancelled.order, 'FAILED')
+    t.match(await shown(cancelled.order), { reason: 'cancelled by us', reserved: false })
+
+    for (const { order, request } of [refused, await place()]) {
+      await park(request, 'ANSWER_HELD')
+      await deliver(app, DeploymentSucceeded, { orderId: order, deploymentId: request }, { causationId: request })
+      await becomes(order, 'READY')
+      t.same(await shown(order), { status: 'READY', reason: null, reserved: true })
+    }
+  }
+)
 
 t.test('pages stay the same while new orders come in', async t => {
   const { app } = await build(t)

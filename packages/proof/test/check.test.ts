@@ -159,6 +159,24 @@ const CASES: Case[] = [
     /order is still open/
   ],
   [
+    6,
+    'an order that is not told of its parked request',
+    e => {
+      Object.assign(e.market.orders[0] ?? {}, { status: 'PLACED' })
+      Object.assign(market(e, REQUEST), { status: 'PARKED', confirmed_by: null, updated_at: new Date(0) })
+    },
+    /was told nothing: it is PLACED/
+  ],
+  [
+    6,
+    'an order that is not told of what a person has decided',
+    e => {
+      Object.assign(e.market.orders[0] ?? {}, { status: 'DELAYED' })
+      Object.assign(market(e, REQUEST), { status: 'RESOLVED', confirmed_by: null, updated_at: new Date(0) })
+    },
+    /was told nothing: it is DELAYED/
+  ],
+  [
     2,
     'poison that nobody stored',
     e => {

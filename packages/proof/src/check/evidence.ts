@@ -106,7 +106,7 @@ export interface LogRecord {
 export interface OrderRow {
   id: string
   tag: string
-  status: 'PLACED' | 'READY' | 'FAILED'
+  status: 'PLACED' | 'DELAYED' | 'READY' | 'FAILED'
 }
 
 /** A line of the workload with several events per key: the `n`th of its key, and the event that announces it. */

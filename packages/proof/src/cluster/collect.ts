@@ -36,7 +36,11 @@ export async function collectEvidence(
   parts: { deleted: readonly LogRecord[]; final: FinalState; bounds: Bounds }
 ): Promise<Evidence> {
   const { pools, journal, kafka } = cluster
-  type Order = { id: string; status: 'PLACED' | 'READY' | 'FAILED'; parameters: { failureRate?: number } | null }
+  type Order = {
+    id: string
+    status: 'PLACED' | 'DELAYED' | 'READY' | 'FAILED'
+    parameters: { failureRate?: number } | null
+  }
   const orders = await all<Order>(pools.market, 'select id, status, parameters from orders')
   const records = new Map(
     (await readLog(kafka.direct, [...TOPICS, FORBIDDEN_TOPIC])).map(record => [placeOf(record), record])

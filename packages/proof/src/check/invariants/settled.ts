@@ -20,11 +20,17 @@ export function checkSettled(look: LookUp): Violation[] {
   }
   for (const { id, total, ended_at, stopped_at } of look.deploy.replays)
     if (ended_at === null && stopped_at === null) add(`replay ${id} of ${total} deliveries has not come to its end`)
-  const confirmed = new Map(look.market.events.map(event => [event.key, event]))
+  const requests = new Map(look.market.events.map(event => [event.key, event]))
   for (const { id, status } of look.market.orders) {
-    const request = confirmed.get(id)
-    if (status === 'PLACED' && request?.status === 'CONFIRMED')
-      add(`order ${id} is open, and its request is CONFIRMED`, request.id)
+    const request = requests.get(id)
+    if (request === undefined || (status !== 'PLACED' && status !== 'DELAYED')) continue
+    if (request.status === 'CONFIRMED') add(`order ${id} is ${status}, and its request is CONFIRMED`, request.id)
+    const isOver = request.status === 'RESOLVED' || (request.status === 'PARKED' && status === 'PLACED')
+    if (isOver && late(request.updated_at))
+      add(
+        `request ${request.id} is ${request.status}, and its order ${id} was told nothing: it is ${status}`,
+        request.id
+      )
   }
   return violations
 }
