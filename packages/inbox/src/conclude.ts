@@ -3,9 +3,11 @@ import {
   type DeliveryError,
   holdDelivery,
   type NewDelivery,
+  type ParkedMessage,
   parkEvent,
   refuseDelivery,
-  storeOn
+  storeOn,
+  tellParked
 } from '@steadfast/store'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
@@ -34,15 +36,17 @@ export async function refuse(
   { status, error, alarm, expired = false }: Verdict
 ): Promise<boolean> {
   const { host, schema } = consumer
+  let parked: ParkedMessage | undefined
   const stored = await host.outbox.transaction(async tx => {
     if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error, expired }))) return false
     if (DISBELIEVED.has(error.code ?? '')) return true
     const signal = signalsTo(consumer, row) ? refusedSignal(row, host.outbox.source, status, error) : undefined
     if (signal !== undefined) await tx.write(signal)
-    await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)
+    parked = await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)
     return true
   })
   if (!stored) return false
+  if (parked !== undefined) tellParked(consumer.log, parked)
   if (channels.refused.hasSubscribers) channels.refused.publish({ ...aboutRow(row), status, error })
   if (alarm !== undefined) raise(consumer, alarm, row, error.message)
   else {
@@ -68,13 +72,15 @@ export async function hold(
   error: DeliveryError
 ): Promise<boolean> {
   const { eventId } = row
+  let parked: ParkedMessage | undefined
   const stored = await consumer.host.outbox.transaction(async tx => {
     const held = { consumer: consumer.name, eventId, attempts, outcome: status, error }
     if (!(await holdDelivery(storeOn(tx, consumer.schema), held))) return false
-    await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_HELD', error)
+    parked = await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_HELD', error)
     return true
   })
   if (!stored) return false
+  if (parked !== undefined) tellParked(consumer.log, parked)
   if (channels.held.hasSubscribers) channels.held.publish({ ...aboutRow(row), attempts, error })
   consumer.log.error({ eventId, type: row.type, key: row.key, attempts, err: error }, 'held: waits for a person')
   return true
@@ -106,21 +112,22 @@ export function answeredBy(consumer: Consumer, row: NewDelivery): string | undef
   return type !== undefined && consumer.host.outbox.sends(type) ? type : undefined
 }
 
-/** Parks the request that an answer belongs to, with a link to the answer. Of other deliveries: nothing. */
+/**
+ * Parks the request that an answer belongs to, with a link to the answer. Of other deliveries: nothing.
+ *
+ * @returns what is to be told when it is committed, if the request was parked
+ */
 export async function parkAnswered(
   consumer: Consumer,
   db: Db,
   row: NewDelivery,
   reason: 'ANSWER_REFUSED' | 'ANSWER_HELD',
   { message, code }: DeliveryError
-): Promise<void> {
-  if (answeredBy(consumer, row) === undefined || row.causationId === null || ALARMS.has(code ?? '')) return
+): Promise<ParkedMessage | undefined> {
+  if (answeredBy(consumer, row) === undefined || row.causationId === null || ALARMS.has(code ?? '')) return undefined
   const what = reason === 'ANSWER_REFUSED' ? 'was refused' : 'is held'
-  await parkEvent(db, {
-    id: row.causationId,
-    from: row.source,
-    reason,
-    error: `its answer ${row.eventId} ${what} here: ${message}`,
-    confirmedBy: row.eventId
-  })
+  const id = row.causationId
+  const told = `its answer ${row.eventId} ${what} here: ${message}`
+  const parking = { id, from: row.source, reason, error: told, confirmedBy: row.eventId }
+  return (await parkEvent(db, parking)) ? { eventIds: [id], reason, error: told } : undefined
 }

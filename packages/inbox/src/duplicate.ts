@@ -1,4 +1,12 @@
-import { type Db, getDelivery, type NewDelivery, replayAnswers, type StoredDelivery, storeOn } from '@steadfast/store'
+import {
+  type Db,
+  getDelivery,
+  type NewDelivery,
+  replayAnswers,
+  type StoredDelivery,
+  storeOn,
+  tellParked
+} from '@steadfast/store'
 import { parkAnswered, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryTransaction } from './host.ts'
@@ -23,11 +31,17 @@ export async function answerDuplicate(
       source: consumer.host.outbox.source,
       of: state
     })
-    if (state === 'REFUSED' && error) await parkAnswered(consumer, db, known, 'ANSWER_REFUSED', error)
+    if (state === 'REFUSED' && error) await parkAgain(consumer, db, known, 'ANSWER_REFUSED', error)
     if (answers > 0 || state === 'REFUSED') return
-  } else if (state === 'HELD' && error) await parkAnswered(consumer, db, known, 'ANSWER_HELD', error)
+  } else if (state === 'HELD' && error) await parkAgain(consumer, db, known, 'ANSWER_HELD', error)
   const signal = signalsTo(consumer, known) ? inProgressSignal(known, consumer.host.outbox.source) : undefined
   if (signal !== undefined) await tx.write(signal)
+}
+
+// Told of before COMMIT: if that fails, the delivery comes again, and this is told of again.
+async function parkAgain(...parking: Parameters<typeof parkAnswered>): Promise<void> {
+  const parked = await parkAnswered(...parking)
+  if (parked !== undefined) tellParked(parking[0].log, parked)
 }
 
 /**

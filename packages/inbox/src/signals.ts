@@ -14,7 +14,8 @@ import {
   type DeliveryError,
   extendDeadline,
   type NewDelivery,
-  parkEvent
+  parkEvent,
+  tellParked
 } from '@steadfast/store'
 import { clip } from './believe.ts'
 import { storable } from './classify.ts'
@@ -98,7 +99,11 @@ export async function applySignal(consumer: Consumer, row: NewDelivery, data: un
     if (await extendDeadline(db, { id: eventId, from: source })) return
   } else {
     const error = `${signal.consumer} refused it: ${[signal.status, signal.code, signal.message].filter(Boolean).join(' ')}`
-    if (await parkEvent(db, { id: eventId, from: source, reason: 'REFUSED', error: storable(error) })) return
+    const parking = { id: eventId, from: source, reason: 'REFUSED', error: storable(error) } as const
+    if (await parkEvent(db, parking)) {
+      tellParked(consumer.log, { eventIds: [eventId], reason: parking.reason, error: parking.error })
+      return
+    }
   }
   const fit = await checkAnswer(db, answer)
   if (fit !== 'foreign' && fit !== 'other') return

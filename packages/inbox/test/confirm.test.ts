@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { matchWhole } from '@steadfast/dev-services'
+import { listenTo, matchWhole } from '@steadfast/dev-services'
 import { defineEvent, type EventContract } from '@steadfast/events'
-import { reprocessDelivery, storeOn } from '@steadfast/store'
+import { type ParkedMessage, reprocessDelivery, storeOn } from '@steadfast/store'
 import t, { type Test } from 'tap'
 import { Type } from 'typebox'
 import type { AlarmMessage } from '../src/channels.ts'
@@ -25,16 +24,14 @@ async function asker(t: Test, behave: (n: number) => void = () => {}) {
   )
   const { app, pool } = built
   const { id } = await app.outbox.transaction(tx => tx.sendEvent(Task, d))
-  const alarms: AlarmMessage[] = []
-  const listener = (message: unknown) => alarms.push(message as AlarmMessage)
-  subscribe('steadfast:inbox:alarm', listener)
-  t.teardown(() => unsubscribe('steadfast:inbox:alarm', listener))
+  const alarms = listenTo<AlarmMessage>(t, 'steadfast:inbox:alarm')
+  const parked = listenTo<ParkedMessage>(t, 'steadfast:store:parked')
   const event = async () => (await pool.query('select * from steadfast.event where id = $1', [id])).rows[0]
   const set = (text: string) => pool.query(`update steadfast.event set ${text} where id = $1`, [id])
   const audits = async () =>
     (await pool.query('select actor, action, event_id, details from steadfast.audit order by id')).rows
   const answer = (options: object = {}) => deliver(app, TaskDone, d, { causationId: id, ...options })
-  return { ...built, id, alarms, event, set, audits, answer }
+  return { ...built, id, alarms, parked, event, set, audits, answer }
 }
 
 t.test('the answer confirms the request in its handler’s transaction', async t => {
@@ -118,7 +115,14 @@ t.test(
 )
 
 t.test('a refused answer parks its request, with a link; again when it comes again', async t => {
-  const { answer, event, set, pool } = await asker(t, () => {
+  const {
+    answer,
+    event,
+    set,
+    pool,
+    parked,
+    id: request
+  } = await asker(t, () => {
     throw Object.assign(new Error('order is cancelled'), { statusCode: 409 })
   })
   await set(`status = 'PUBLISHED', due = false, count = 1`)
@@ -134,11 +138,22 @@ t.test('a refused answer parks its request, with a link; again when it comes aga
   await set(`status = 'PUBLISHED', park_reason = null`)
   t.match(await answer({ id }), { outcome: 'duplicate' })
   t.match(await event(), { status: 'PARKED', park_reason: 'ANSWER_REFUSED' })
+  const told = { eventIds: [request], reason: 'ANSWER_REFUSED', error: /order is cancelled/ }
+  matchWhole(t, parked, [told, told])
 })
 
 t.test('a held answer parks its request; reprocessed, it confirms it', async t => {
   let broken = true
-  const { app, answer, event, set, pool, audits } = await asker(t, () => {
+  const {
+    app,
+    answer,
+    event,
+    set,
+    pool,
+    audits,
+    parked,
+    id: request
+  } = await asker(t, () => {
     if (broken) throw new Error('broken')
   })
   await set(`status = 'PUBLISHED', due = false, count = 1`)
@@ -147,6 +162,7 @@ t.test('a held answer parks its request; reprocessed, it confirms it', async t =
   t.match(await event(), { status: 'PUBLISHED' })
   await retryOnce(app)
   t.match(await event(), { status: 'PARKED', park_reason: 'ANSWER_HELD', last_error: new RegExp(id) })
+  matchWhole(t, parked, [{ eventIds: [request], reason: 'ANSWER_HELD', error: new RegExp(id) }])
   broken = false
   await reprocessDelivery(storeOn(pool), { consumer: groupOf('shop'), eventId: id, actor: 'me' })
   t.equal(await retryOnce(app), 1)

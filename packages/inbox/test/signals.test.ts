@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
+import { listenTo, matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import { defineEvent, type EventContract, InProgressSignal, RefusedSignal } from '@steadfast/events'
 import relay from '@steadfast/relay'
 import { relayOnce } from '@steadfast/relay/testing'
@@ -105,13 +105,16 @@ async function sender(t: Test) {
 
 t.test('a signal counts only from whom the event awaits its answer', async t => {
   const { id, event, signal } = await sender(t)
+  const parked = listenTo(t, 'steadfast:store:parked')
   const before = await event()
   const refused = { eventId: id, consumer: 'x', status: 409, message: 'no' }
   t.match(await signal(RefusedSignal, refused, { source: 'impostor' }), { outcome: 'signal' })
   t.match(await signal(InProgressSignal, { eventId: id, consumer: 'x' }, { source: 'impostor' }), { outcome: 'signal' })
   t.same(await event(), before)
+  t.same(parked, [])
   t.match(await signal(RefusedSignal, refused), { outcome: 'signal' })
   t.match(await event(), { status: 'PARKED', park_reason: 'REFUSED' })
+  t.same(parked, [{ eventIds: [id], reason: 'REFUSED', error: 'x refused it: 409 no' }])
 })
 
 t.test('a refusal in words that PostgreSQL cannot hold stops nothing', async t => {

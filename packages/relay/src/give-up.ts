@@ -1,4 +1,4 @@
-import { giveUpTopics } from '@steadfast/store'
+import { giveUpTopics, tellParked } from '@steadfast/store'
 import { topicGivenUp } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 import type { TopicOutcome } from './topic-outcomes.ts'
@@ -32,6 +32,7 @@ export async function giveUp(
     tally.parked += parked.length
     tally.dropped += dropped.length
     log.error({ topic, parked: parked.length, dropped: dropped.length }, 'a topic was unavailable for too long')
+    tellParked(log, { eventIds: parked, reason: 'TOPIC_UNAVAILABLE', error: reasons.get(topic) ?? 'unknown' })
     if (topicGivenUp.hasSubscribers) topicGivenUp.publish({ topic, parked, dropped })
   }
 }

@@ -1,5 +1,5 @@
 import type { PublishResult } from '@steadfast/events'
-import { type DueEvent, noteFailing, parkUnsendable } from '@steadfast/store'
+import { type DueEvent, noteFailing, parkUnsendable, tellParked } from '@steadfast/store'
 import { topicChanged } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 import { giveUp } from './give-up.ts'
@@ -67,9 +67,11 @@ async function parkRefused(
       tally.failed++
       continue
     }
-    log.error({ err: result.error, eventId: event.id, topic: event.topic }, 'the broker refused an event: parked')
+    log.error({ err: result.error, eventId: event.id, topic: event.topic }, 'the broker refused an event')
     // Before anything else of its key is sent: if this fails, the refused event comes first again.
-    await parkUnsendable(db, { id: event.id, count: event.count, error: result.error.message })
+    const { message: error } = result.error
+    if ((await parkUnsendable(db, { id: event.id, count: event.count, error })) !== 'parked') continue
+    tellParked(log, { eventIds: [event.id], reason: 'REFUSED_BY_BROKER', error })
     tally.parked++
   }
   return stopped

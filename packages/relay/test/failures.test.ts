@@ -1,4 +1,4 @@
-import { matchWhole, until } from '@steadfast/dev-services'
+import { listenTo, matchWhole, until } from '@steadfast/dev-services'
 import type { Outgoing } from '@steadfast/events'
 import t from 'tap'
 import { batchSent } from '../src/channels.ts'
@@ -24,8 +24,10 @@ t.test('a refused event is parked with the reason, alone; its key goes on', asyn
   }
   await write(events)
   const app = await server(t, url, broker.transport)
+  const parked = listenTo(t, 'steadfast:store:parked')
   const first = await relayOnce(app)
   t.match(first, { sent: 2, parked: 1, failed: 1 })
+  t.same(parked, [{ eventIds: [large?.id], reason: 'REFUSED_BY_BROKER', error: 'MESSAGE_TOO_LARGE' }])
   t.match(app.relay.health(), { ready: true })
   t.match(await relayOnce(app), { sent: 1 }, 'the key was not backed off')
   t.same(byKey(broker, 'a'), [events[0]?.id, events[3]?.id])

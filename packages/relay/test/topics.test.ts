@@ -1,8 +1,9 @@
-import { until } from '@steadfast/dev-services'
+import { listenTo, until } from '@steadfast/dev-services'
 import type { Outgoing, PublishResult } from '@steadfast/events'
+import type { ParkedMessage } from '@steadfast/store'
 import type pg from 'pg'
 import t from 'tap'
-import { batchFetched, topicChanged, topicGivenUp } from '../src/channels.ts'
+import { batchFetched, topicChanged } from '../src/channels.ts'
 import { relayOnce } from '../src/testing.ts'
 import { database, event, failed, recordingTransport, server, unavailable } from './helper.ts'
 
@@ -280,10 +281,8 @@ t.test('two ill topics are no outage for long: a look at others finds the transp
 t.test('what a missing topic was not sent for so long waits for a person: tried or not', async t => {
   const { url, write, rows, pool } = await database(t)
   const broker = brokerWithout(topic => topic === GONE)
-  const told: unknown[] = []
-  const givenUp = (message: unknown) => void told.push(message)
-  topicGivenUp.subscribe(givenUp)
-  t.teardown(() => topicGivenUp.unsubscribe(givenUp))
+  const told = listenTo(t, 'steadfast:relay:topic-given-up')
+  const toldParked = listenTo<ParkedMessage>(t, 'steadfast:store:parked')
   const app = await server(t, url, broker.transport, { batchSize: 10 })
   await write(many(25, { topic: GONE }))
   t.match(await relayOnce(app), { parked: 0, failed: 10 })
@@ -309,6 +308,9 @@ t.test('what a missing topic was not sent for so long waits for a person: tried 
   t.equal((await rows('due')).length, 1, 'the young one waits on')
   t.equal(told.length, 1)
   t.match(told[0], { topic: GONE, parked: { length: 25 }, dropped: { length: 0 } })
+  const ids = parked.map(({ id }) => id).toSorted()
+  const heard = toldParked.map(({ eventIds, ...more }) => ({ ...more, eventIds: eventIds.toSorted() }))
+  t.same(heard, [{ eventIds: ids, reason: 'TOPIC_UNAVAILABLE', error: 'UNKNOWN_TOPIC_OR_PARTITION' }])
 })
 
 t.test('signals to a topic that stays missing are dropped and counted, never parked', async t => {

@@ -4,13 +4,13 @@ import type { Db } from './db.ts'
  * Records that the broker refused an event for good. One that waited to be sent or answered is PARKED for a person; a
  * repeated send of one that is past that only stops being due.
  *
- * @returns whether the row was still as it was read
+ * @returns `ended`: it is due no longer; `unchanged`: the row was not as it was read
  */
 export async function parkUnsendable(
   db: Db,
   { id, count, error }: { id: string; count: number; error: string }
-): Promise<boolean> {
-  const rows = await db.rows(
+): Promise<'parked' | 'ended' | 'unchanged'> {
+  const rows = await db.rows<{ parked: boolean }>(
     `update ${db.schema}.event set
        due = false,
        replay = false,
@@ -21,8 +21,9 @@ export async function parkUnsendable(
        topic_unavailable_since = null,
        updated_at = clock_timestamp()
      where id = $1 and due and count = $2
-     returning id`,
+     returning status = 'PARKED' and park_reason = 'REFUSED_BY_BROKER' as parked`,
     [id, count, error.replaceAll('\u0000', '')]
   )
-  return rows.length > 0
+  if (rows[0] === undefined) return 'unchanged'
+  return rows[0].parked ? 'parked' : 'ended'
 }

@@ -17,8 +17,9 @@ t.test('what waited is parked with the reason; what is past that only stops bein
       replay: true,
       park_reason: status === 'PARKED' ? 'REFUSED' : null
     })
-    t.equal(await parkUnsendable(db, { id, count: 1, error: 'too\u0000 large' }), true)
     const parks = status === 'NEW' || status === 'PUBLISHED'
+    const became = await parkUnsendable(db, { id, count: 1, error: 'too\u0000 large' })
+    t.equal(became, parks ? 'parked' : 'ended')
     matchWhole(t, (await pool.query('select * from steadfast.event where id = $1', [id])).rows, [
       {
         status: parks ? 'PARKED' : status,
@@ -38,7 +39,8 @@ t.test('only as it was read', async t => {
   const db = storeOn(pool)
   const sent = await seedEvent(pool, { count: 1 })
   const undue = await seedEvent(pool, { due: false })
-  for (const id of [sent, undue, idFrom(0)]) t.equal(await parkUnsendable(db, { id, count: 0, error: 'no' }), false)
+  for (const id of [sent, undue, idFrom(0)])
+    t.equal(await parkUnsendable(db, { id, count: 0, error: 'no' }), 'unchanged')
   t.same((await pool.query(`select * from steadfast.event where status = 'PARKED'`)).rows, [])
 })
 
@@ -53,7 +55,7 @@ t.test('a send by another relay that is marked first wins', async t => {
   await somebodyWaits(pool)
   await other.query('commit')
   other.release()
-  t.equal(await parking, false)
+  t.equal(await parking, 'unchanged')
   t.same((await pool.query('select status from steadfast.event')).rows, [{ status: 'PUBLISHED' }])
 })
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Db, databaseProblem, type Swept, sweepEvents } from '@steadfast/store'
+import { type Db, databaseProblem, type Swept, sweepEvents, tellParked } from '@steadfast/store'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Pool } from 'pg'
 import { afterSweep, beforeSweep } from './channels.ts'
 import { createPurge } from './create-purge.ts'
@@ -49,6 +50,7 @@ export interface SweeperSettings extends Bounds {
   purgeIntervalMs: number
   purgeBatch: number
   closeDeadlineMs: number
+  log: FastifyBaseLogger
   /** Something is due again. */
   resent(): void
 }
@@ -76,6 +78,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
     if (beforeSweep.hasSubscribers) beforeSweep.publish({})
     const swept = await run(db => sweepEvents(db, { limit, maxResendsOutstanding }, now))
     if (swept.resent.length > 0) settings.resent()
+    tellParked(settings.log, { eventIds: swept.parked, reason: 'UNCONFIRMED' })
     if (afterSweep.hasSubscribers) afterSweep.publish(swept)
     return swept
   }

@@ -31,6 +31,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     pool,
     schema,
     retention,
+    log,
     resent: () => (fastify as unknown as { relay?: { wake(): void } }).relay?.wake()
   })
   const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')

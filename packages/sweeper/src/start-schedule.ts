@@ -19,7 +19,6 @@ export function startSchedule(intervalMs: number, tick: () => Promise<SweepTally
       failing = false
       if (resent.length + parked.length + purged > 0)
         log.info({ resent: resent.length, parked: parked.length, purged }, 'swept')
-      if (parked.length > 0) log.warn({ eventIds: parked.slice(0, 20) }, 'events were parked: not confirmed in time')
     } catch (error) {
       if (!failing) log.warn({ err: error }, 'the sweep failed; it tries again')
       failing = true

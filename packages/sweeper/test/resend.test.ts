@@ -1,7 +1,6 @@
-import { matchWhole } from '@steadfast/dev-services'
+import { listenTo, matchWhole } from '@steadfast/dev-services'
 import { relayOnce } from '@steadfast/relay/testing'
 import t from 'tap'
-import { afterSweep } from '../src/channels.ts'
 import { sweepOnce } from '../src/testing.ts'
 import { market, request } from './helper.ts'
 
@@ -57,10 +56,7 @@ t.test('a consumer that is away for the whole schedule: six sends, then parked w
   const { app, write, rows, broker } = await market(t)
   const event = request()
   await write([event])
-  const parked: unknown[] = []
-  const listener = (message: unknown) => void parked.push(...(message as { parked: string[] }).parked)
-  afterSweep.subscribe(listener)
-  t.teardown(() => afterSweep.unsubscribe(listener))
+  const parked = listenTo(t, 'steadfast:store:parked')
   let waited = 0
   for (let n = 1; n <= 6; n++) {
     await relayOnce(app)
@@ -72,7 +68,7 @@ t.test('a consumer that is away for the whole schedule: six sends, then parked w
   matchWhole(t, await rows(), [
     { status: 'PARKED', due: false, count: 6, park_reason: 'UNCONFIRMED', last_error: /sent 6 times.*by deploy/ }
   ])
-  t.same(parked, [event.id])
+  t.same(parked, [{ eventIds: [event.id], reason: 'UNCONFIRMED' }])
   t.equal(broker.log.length, 6)
   t.ok(waited > 113 * 60_000 && waited < 139 * 60_000, 'two hours and six minutes in all, give or take a tenth')
   t.match(await relayOnce(app), { sent: 0 })

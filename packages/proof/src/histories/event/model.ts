@@ -136,9 +136,9 @@ export function markAll(
 }
 
 /** The broker will never take it. */
-export function parkUnsendable(event: ModelEvent, read: Fetched, { real }: Clock): boolean {
+export function parkUnsendable(event: ModelEvent, read: Fetched, { real }: Clock) {
   const { row } = event
-  if (!row.due || row.count !== read.count) return false
+  if (!row.due || row.count !== read.count) return 'unchanged'
   row.due = false
   row.replay = false
   if (row.status === 'NEW' || row.status === 'PUBLISHED') {
@@ -146,7 +146,7 @@ export function parkUnsendable(event: ModelEvent, read: Fetched, { real }: Clock
     row.park_reason = 'REFUSED_BY_BROKER'
   }
   row.updated_at = real
-  return true
+  return row.status === 'PARKED' && row.park_reason === 'REFUSED_BY_BROKER' ? 'parked' : 'ended'
 }
 
 export interface AnswerOf {

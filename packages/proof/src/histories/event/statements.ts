@@ -122,7 +122,7 @@ const planners: { [N in Statement['op']]: Planner<N> } = {
       run: db => parkUnsendable(db, { ...read, error: 'too large' }),
       expect(model, clock) {
         const event = expected.find(model, read.id)
-        return event !== undefined && expected.parkUnsendable(event, read, clock)
+        return event === undefined ? 'unchanged' : expected.parkUnsendable(event, read, clock)
       },
       remember: world => void world.relays[op.relay]?.shift()
     }
