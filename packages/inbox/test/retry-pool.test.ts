@@ -59,6 +59,7 @@ t.test('as many at a time as there may be handlers, and each once, however many 
     app => {
       app.onEvent(Task, async request => {
         most = Math.max(most, ++running)
+        await until(() => most >= 4, { what: 'as many as may run at a time' })
         runs.set(request.body.n, (runs.get(request.body.n) ?? 0) + 1)
         await insertEffect(request.tx, request.body)
         running--
