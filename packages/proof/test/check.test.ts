@@ -71,6 +71,17 @@ t.test('nothing is wrong with a healthy run', async t => {
   t.strictSame(check(healthy()), [])
 })
 
+t.test('answers that the harness forges are none', async t => {
+  const evidence = healthy()
+  const forged = (id: string) => ({
+    ...logRecord(reply(evidence, ANSWER), { id, hash: id }),
+    poison: true,
+    deleted: true
+  })
+  evidence.log.push(forged('forged-1'), forged('forged-2'))
+  t.strictSame(check(evidence), [])
+})
+
 type Case = [invariant: number, name: string, spoil: (e: Evidence) => void, text: RegExp]
 
 const CASES: Case[] = [

@@ -13,6 +13,8 @@ interface Item {
 
 const EVERY_MS = 2000
 const AT_ONCE = 40
+/** So long a person waits for what a resend does. Whoever sent all again at each look would bury a group that lags behind. */
+const WAIT_MS = 20_000
 
 /** A person who works through what was parked and held, now this way, now that. */
 export interface Operator {
@@ -57,7 +59,11 @@ export function createOperator({ processes, journal, pools }: Cluster, random: R
     const action = random.next() < 0.5 ? 'release' : 'reprocess'
     await act(service, action, id, `/inbox/${service}/${id}/${action}`)
   }
+  const resentAt = new Map<string, number>()
   const onParked = async ({ id, parkReason }: Item) => {
+    const now = performance.now()
+    if (now < (resentAt.get(id) ?? Number.NEGATIVE_INFINITY) + WAIT_MS) return
+    resentAt.set(id, now)
     // a refusal is final: sent again it is refused again; and nobody makes the missing topic, or opens the forbidden one
     const isFinal = parkReason === 'TOPIC_UNAVAILABLE' || (parkReason === 'REFUSED' && random.next() < 0.7)
     const action = isFinal ? 'resolve' : 'resend'

@@ -66,7 +66,10 @@ async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promi
     const late = sleep(60_000, undefined, { ref: false }).then(() => giveUp.abort())
     await Promise.race([Promise.all([sent, bursts, poisoned, operated]), late])
     await sent
-    const { evidence, violations } = await judge(cluster, { deleted: nemesis.deleted, work: operator.work, log })
+    // What a long attack leaves behind, replays of all that is in the log among it, takes long to read.
+    const longestMs = Math.max(900_000, seconds * 1000)
+    const { deleted } = nemesis
+    const { evidence, violations } = await judge(cluster, { deleted, work: operator.work, log, longestMs })
     keep = violations.length > 0
     const kills = processes.reduce((sum, p) => sum + p.kills, 0)
     const brokerKills = journal.entries.filter(

@@ -17,14 +17,16 @@ export interface JudgeOptions {
   /** What a person does while all settles; resolves with how much there was to do. */
   work(): Promise<number>
   log(line: string): void
+  /** How long all may take to settle. */
+  longestMs?: number
 }
 
 /** Lets everything settle, ends the services in an orderly way, collects what there is to know, and judges. */
 export async function judge(
   cluster: Cluster,
-  { deleted, work, log }: JudgeOptions
+  { deleted, work, log, longestMs }: JudgeOptions
 ): Promise<{ evidence: Evidence; violations: string[] }> {
-  const final = await settle(cluster, { bounds: BOUNDS, work, log })
+  const final = await settle(cluster, { bounds: BOUNDS, work, log, longestMs })
   await inspectAll(cluster, 'settled')
   const slow = setTimeout(() => void inspectAll(cluster, 'slow to end'), SLOW_MS)
   await Promise.all(cluster.processes.map(process => process.terminate({ hold: true })))

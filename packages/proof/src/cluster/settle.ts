@@ -25,10 +25,11 @@ export interface SettleOptions {
   /** What a person does meanwhile; resolves with how much there was to do. */
   work(): Promise<number>
   log(line: string): void
+  /** However much moves: what is not finished by then does not finish. Default a quarter of an hour. */
+  longestMs?: number | undefined
 }
 
 const LOOK_MS = 500
-/** However much moves: what is not finished by then does not finish. */
 const LONGEST_MS = 900_000
 
 /** So long nothing may change, with nothing left to wait for, before the rest counts as stuck. */
@@ -39,7 +40,10 @@ const isStuck = (open: Open[], unchangedMs: number, bounds: Bounds) =>
  * After the last fault: waits until every row is finished or waits for a person, and all is as at rest; or until what
  * is left is overdue. Resolves with how everything stands then; the checker judges.
  */
-export async function settle(cluster: Cluster, { bounds, work, log }: SettleOptions): Promise<FinalState> {
+export async function settle(
+  cluster: Cluster,
+  { bounds, work, log, longestMs = LONGEST_MS }: SettleOptions
+): Promise<FinalState> {
   const { pools } = cluster
   await cluster.ready(bounds.unfinishedMs * 3).catch(error => log((error as Error).message))
   const begun = performance.now()
@@ -59,7 +63,7 @@ export async function settle(cluster: Cluster, { bounds, work, log }: SettleOpti
       log(`settling: ${text}`)
     }
     last = text
-    if (isStuck(open, performance.now() - changed, bounds) || performance.now() - begun > LONGEST_MS) return final
+    if (isStuck(open, performance.now() - changed, bounds) || performance.now() - begun > longestMs) return final
     await sleep(LOOK_MS)
   }
 }
