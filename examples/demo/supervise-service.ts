@@ -85,7 +85,7 @@ export function superviseService(options: ServiceOptions): Service {
     start,
     async isReady() {
       try {
-        return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2000) })).ok
+        return (await fetch(`${url}/health/messaging`, { signal: AbortSignal.timeout(2000) })).ok
       } catch {
         return false
       }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type {} from '@fastify/postgres'
 import type {} from '@steadfast/inbox'
 import type {} from '@steadfast/relay'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 
 const Health = Type.Object({ ready: Type.Boolean(), reasons: Type.Array(Type.String()) })
@@ -17,19 +17,27 @@ function databaseAnswers(query: () => Promise<unknown>, withinMs: number): Promi
 }
 
 /**
- * `GET /health/live`: the process answers. `GET /health/ready`: 200 while database, transport, relay and consumer can
- * work, else 503 with the reasons.
+ * `GET /health/live`: the process answers. `GET /health/ready`: 200 while the database answers, for then orders can be taken: a
+ * broker that is away delays what is sent and loses nothing, and must not take a service from its callers.
+ * `GET /health/messaging`: 200 while transport, relay and inbox can work as well, else 503 with the reasons: for an alarm.
  */
 export const health: FastifyPluginAsync = async app => {
   app.get('/health/live', { logLevel: 'warn', schema: { tags: ['health'] } }, async () => ({ live: true }))
 
-  const schema = { tags: ['health'], response: { 200: Health, 503: Health } }
-  app.get('/health/ready', { logLevel: 'warn', schema }, async (_request, reply) => {
+  const options = { logLevel: 'warn', schema: { tags: ['health'], response: { 200: Health, 503: Health } } } as const
+  const ofDatabase = async () =>
+    (await databaseAnswers(() => app.pg.query('select 1'), 1000)) ? [] : ['database: no answer']
+  const ofMessaging = () => {
     const parts = { transport: app.transport.health(), relay: app.relay.health(), inbox: app.inbox.health() }
-    const reasons = Object.entries(parts).flatMap(([part, { ready, reason }]) =>
+    return Object.entries(parts).flatMap(([part, { ready, reason }]) =>
       ready ? [] : [`${part}: ${reason ?? 'not ready'}`]
     )
-    if (!(await databaseAnswers(() => app.pg.query('select 1'), 1000))) reasons.unshift('database: no answer')
-    return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
-  })
+  }
+  const answer = (reply: FastifyReply, reasons: string[]) =>
+    reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons })
+
+  app.get('/health/ready', options, async (_request, reply) => answer(reply, await ofDatabase()))
+  app.get('/health/messaging', options, async (_request, reply) =>
+    answer(reply, [...(await ofDatabase()), ...ofMessaging()])
+  )
 }

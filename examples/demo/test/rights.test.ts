@@ -106,7 +106,7 @@ async function says(loop: TestLoop, { user, operation, kind, name }: Right): Pro
 
 async function reasonsOf(url: string): Promise<string[]> {
   try {
-    const health = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) })
+    const health = await fetch(`${url}/health/messaging`, { signal: AbortSignal.timeout(3000) })
     return ((await health.json()) as { reasons: string[] }).reasons
   } catch {
     return []

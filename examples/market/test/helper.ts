@@ -12,7 +12,10 @@ export const OPERATOR = 'the-token-of-an-operator'
 export const PEER = 'the-token-of-a-peer'
 
 /** market, ready, in this process, with a database of its own. */
-export async function build(t: Tap): Promise<{ app: FastifyInstance; database: TestDatabase }> {
+export async function build(
+  t: Tap,
+  more: Record<string, string> = {}
+): Promise<{ app: FastifyInstance; database: TestDatabase }> {
   const database = await testDatabase(t)
   const app = Fastify({ ajv: { customOptions: { removeAdditional: false } } })
   t.teardown(() => app.close())
@@ -21,7 +24,8 @@ export async function build(t: Tap): Promise<{ app: FastifyInstance; database: T
     readEnvironment(MarketEnvironment, {
       DATABASE_URL: database.url,
       RECONCILIATION_TOKEN: OPERATOR,
-      PEER_TOKEN: PEER
+      PEER_TOKEN: PEER,
+      ...more
     })
   )
   await app.ready()

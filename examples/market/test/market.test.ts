@@ -148,7 +148,8 @@ t.test('reconciliation is open to the operator, to a peer for its questions, and
 t.test('health, products and the documentation page', async t => {
   const { app } = await build(t)
   t.equal((await app.inject('/health/live')).statusCode, 200)
-  await until(async () => (await app.inject('/health/ready')).statusCode === 200, { what: 'market to be ready' })
+  await until(async () => (await app.inject('/health/messaging')).statusCode === 200, { what: 'market to be ready' })
+  t.same((await app.inject('/health/ready')).json(), { ready: true, reasons: [] })
   matchWhole(t, (await app.inject('/products')).json().products, [{ name: 'postgres' }, { name: 'sleeper' }])
   const { paths } = (await app.inject('/docs/json')).json()
   t.match(paths['/orders'].post.responses['202'], { description: String })

@@ -18,6 +18,7 @@ import { jsonParser } from './decode-delivery.ts'
 import { MissingPlugin } from './errors.ts'
 import type { Host } from './host.ts'
 import { createLimit } from './key-chains.ts'
+import { makeTopics, type TopicMaker } from './make-topics.ts'
 import { createOnEvent, type EventHandler, type EventRequest, type OnEvent } from './on-event.ts'
 import {
   createOnUnanswered,
@@ -63,7 +64,7 @@ export interface Inbox {
   progress(eventId: string): Promise<boolean>
   /**
    * Whether all groups take deliveries. When ready, `reason` names the types that are slowed down, since many of them fail, and
-   * says how many deliveries waited for a process that knows them when this was counted last.
+   * says how many deliveries waited for a process that knows them when this was counted last, and why topics could not be made.
    */
   health(): { ready: boolean; reason?: string }
   /** Messages that are not done yet, over all groups. */
@@ -99,6 +100,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   }
   const consumers = new Map<string, Consumer>([[group, createConsumer(runtime, group)]])
   const all = () => [...consumers.values()]
+  let topics: TopicMaker | undefined
 
   addDeliveryConstraint(fastify)
   fastify.decorateRequest('event', {
@@ -128,6 +130,8 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       for (const { name, left } of all())
         if (left.count !== undefined && left.count.count > 0)
           reasons.push(`group "${name}": ${leftInWords(left.count)}`)
+      const missing = topics?.reason()
+      if (missing !== undefined) reasons.push(`topics: ${missing}`)
       return reasons.length === 0 ? { ready: true } : { ready: true, reason: reasons.join('; ') }
     },
     async lag() {
@@ -149,7 +153,10 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   fastify.addHook('onReady', async () => {
     await requireSchema(host.pg.pool, schema, 'inbox')
     for (const name of registry.groups()) if (!consumers.has(name)) consumers.set(name, createConsumer(runtime, name))
-    if (options.ensureTopics) await ensureTopics(host, all(), options.ensureTopics.partitions)
+    if (options.ensureTopics) {
+      topics = makeTopics(topicsToMake(host, all(), options.ensureTopics.partitions), { ...runtime, log: fastify.log })
+      await topics.begun
+    }
     for (const consumer of all()) await startConsumer(consumer)
     if (options.retryPollMs > 0) all().forEach(pollConsumer)
   })
@@ -167,10 +174,10 @@ function requireHost(fastify: FastifyInstance): Host {
   return host
 }
 
-async function ensureTopics(host: Host, consumers: Consumer[], partitions: number): Promise<void> {
+function topicsToMake(host: Host, consumers: Consumer[], partitions: number): { name: string; partitions: number }[] {
   const sent = [...host.outbox.contracts.values()].map(contract => contract.topic)
   const names = new Set([...consumers.flatMap(topicsOf), ...sent])
-  await host.transport.ensureTopics([...names].map(name => ({ name, partitions })))
+  return [...names].map(name => ({ name, partitions }))
 }
 
 export type { Unanswered } from '@steadfast/store'

@@ -111,7 +111,10 @@ export interface InboxOptions {
    * "Signed envelopes" in the README of `@steadfast/events`.
    */
   verify?: Verification
-  /** Creates missing topics when the server starts. Default: off, topics are the broker's owner's. */
+  /**
+   * Creates missing topics when the server starts, and while the broker does not let it, in the background; `health()` says
+   * why. Default: off, topics are the broker's owner's.
+   */
   ensureTopics?: { partitions: number }
 }
 

@@ -26,3 +26,24 @@ t.test('effect, inbox row and answer commit together; a duplicate gets its answe
   t.same(await effects(pool), [1])
   matchWhole(t, await events(pool), [{ id: answer.id, due: true, replay: true, status: 'PUBLISHED' }])
 })
+
+t.test('an answer that comes later goes on with the trace and the correlation of its request', async t => {
+  const { app, pool } = await build(t, app => void app.onEvent(Task, async () => {}))
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const id = randomUUID()
+  const headers = { traceparent, tracestate: 'a=1', own: 'x' }
+  await deliver(app, Task, { id: 'k', n: 1 }, { id, headers, correlationId: 'c' })
+  const own = '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01'
+  for (const headers of [undefined, { mine: 'y' }, { traceparent: own }])
+    await app.outbox.transaction(tx =>
+      tx.sendEvent(TaskDone, { id: 'k', n: 1 }, { inReplyTo: id, ...(headers && { headers }) })
+    )
+  t.same(
+    (await events(pool)).map(({ headers, correlation_id }) => ({ headers, correlation_id })),
+    [
+      { headers: { traceparent, tracestate: 'a=1' }, correlation_id: 'c' },
+      { headers: { traceparent, tracestate: 'a=1', mine: 'y' }, correlation_id: 'c' },
+      { headers: { traceparent: own }, correlation_id: 'c' }
+    ]
+  )
+})

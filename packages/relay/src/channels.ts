@@ -20,6 +20,14 @@ export interface TopicChanged {
   /** What the transport said, of one that fails. */
   reason?: string
 }
+/** The transport took nothing of any topic, or takes events again: a broker that is away, most often. */
+export interface TransportChanged {
+  /** Its name, e.g. `kafka`. */
+  transport: string
+  state: 'failing' | 'recovered'
+  /** What it said last, while it fails. */
+  reason?: string
+}
 /** Events, and signals, that are due no longer, because their topic was unavailable for too long. */
 export interface TopicGivenUp {
   topic: string
@@ -44,4 +52,5 @@ export const batchSent: Channel<BatchSent> = named('steadfast:relay:batch-sent')
 export const beforeMark: Channel<Marked> = named('steadfast:relay:before-mark')
 export const afterMark: Channel<Marked> = named('steadfast:relay:after-mark')
 export const topicChanged: Channel<TopicChanged> = named('steadfast:relay:topic-changed')
+export const transportChanged: Channel<TransportChanged> = named('steadfast:relay:transport-changed')
 export const topicGivenUp: Channel<TopicGivenUp> = named('steadfast:relay:topic-given-up')

@@ -1,6 +1,6 @@
 import type { PublishResult } from '@steadfast/events'
 import { type DueEvent, noteFailing, parkUnsendable, tellParked } from '@steadfast/store'
-import { topicChanged } from './channels.ts'
+import { type TransportChanged, topicChanged, transportChanged } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 import { giveUp } from './give-up.ts'
 import { type TopicOutcome, topicOutcomes, type Unfit, unfit } from './topic-outcomes.ts'
@@ -22,6 +22,7 @@ export async function settleFailures(
   else context.reach.failed(failing[0]?.reason ?? 'unknown')
   if (!probing && isTransportDown(context, outcomes)) {
     const reason = failing[0]?.reason ?? 'unknown'
+    if (context.circuit.reason === undefined) tellTransport(context, { state: 'failing', reason })
     context.circuit.failed(reason)
     for (const { topic } of outcomes) context.tried.add(topic)
     context.log.warn({ reason, topics: failing.length }, 'the transport took nothing: events stay due')
@@ -29,6 +30,7 @@ export async function settleFailures(
   }
   if (context.circuit.reason !== undefined && outcomes.some(o => o.answered || o.unavailable)) {
     context.circuit.succeeded()
+    tellTransport(context, { state: 'recovered' })
     context.tried.clear()
     context.topics.transportRecovered()
   }
@@ -41,6 +43,10 @@ export async function settleFailures(
     await giveUp(context, failing, tally)
   }
   return stopped
+}
+
+function tellTransport({ transport }: DrainContext, change: Omit<TransportChanged, 'transport'>): void {
+  if (transportChanged.hasSubscribers) transportChanged.publish({ transport: transport.name, ...change })
 }
 
 /**

@@ -105,6 +105,7 @@ t.test('when everything fails a circuit opens, probes with few, and closes by it
     sizes.push(batch.length)
     return batch.map(message => (down ? failed('unavailable', 'connection refused') : broker.accept(message)))
   }
+  const changes = listenTo(t, 'steadfast:relay:transport-changed')
   const app = await server(t, url, broker.transport, { schedule: true, pollIntervalMs: 5, batchSize: 200 })
   await write(Array.from({ length: 600 }, (_, n) => event({ topic: `market.${n % 2}` })))
   await until(() => !app.relay.health().ready)
@@ -120,6 +121,10 @@ t.test('when everything fails a circuit opens, probes with few, and closes by it
   await until(async () => (await rows('due')).length === 0)
   t.ok(app.relay.health().ready)
   t.ok((await rows()).every(row => row.count === 1))
+  t.same(changes, [
+    { transport: 'recording', state: 'failing', reason: 'connection refused' },
+    { transport: 'recording', state: 'recovered' }
+  ])
 })
 
 t.test('a transport that throws, answers too little, or never settles leaves everything due', async t => {

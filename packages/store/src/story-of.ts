@@ -1,3 +1,4 @@
+import { consumers } from './consumers.ts'
 import type { Db } from './db.ts'
 import { type DeliverySummary, deliverySummaryColumns } from './delivery-summary.ts'
 import { UNFINISHED } from './get-delivery.ts'
@@ -48,7 +49,7 @@ export async function storyOf(db: Db, id: string): Promise<EventStory | undefine
 // By the two partial indexes and the primary key: a row that is done can only be found by its id.
 async function answersTo(db: Db, event: StoredEvent): Promise<DeliverySummary[]> {
   return db.rows(
-    `${CONSUMERS(db.schema)}
+    `with recursive ${consumers(db.schema)}
      select ${deliverySummaryColumns('i')} from consumers c join ${db.schema}.inbox i on i.consumer = c.name and i.event_id = $2::uuid
      union all
      (select ${deliverySummaryColumns('i')} from ${db.schema}.inbox i
@@ -63,7 +64,7 @@ async function causesOf(db: Db, causationId: string | null): Promise<EventCause[
   if (causationId === null) return []
   const s = db.schema
   return db.rows(
-    `${CONSUMERS(s)}, cause as (
+    `with recursive ${consumers(s)}, cause as (
        select 1 as step, $1::uuid as id
        union all
        select c.step + 1, coalesce(e.causation_id, (select i.causation_id from consumers k join ${s}.inbox i
@@ -80,10 +81,3 @@ async function causesOf(db: Db, causationId: string | null): Promise<EventCause[
     [causationId]
   )
 }
-
-// The distinct consumers, hopping along the primary key instead of reading it all.
-const CONSUMERS = (s: string) => `with recursive consumers as (
-  select min(consumer) as name from ${s}.inbox
-  union all
-  select (select min(i.consumer) from ${s}.inbox i where i.consumer > c.name) from consumers c where c.name is not null
-)`

@@ -1,4 +1,5 @@
 import type { NewEvent } from '@steadfast/events'
+import { consumers } from './consumers.ts'
 import { answersOf } from './current-replay.ts'
 import type { Db } from './db.ts'
 
@@ -19,7 +20,7 @@ export async function writeEvents(db: Db, events: readonly NewEvent[]): Promise<
   const mayCorrect = events.some(({ isLateAnswer, supersedes }) => isLateAnswer || supersedes !== undefined)
   const values = [JSON.stringify(events)]
   if (!mayCorrect) {
-    await db.rows(`${given} ${insertInto(db.schema, 'given', 'null::uuid')}`, values)
+    await db.rows(`with ${given} ${insertInto(db.schema, PLAIN)}`, values)
     return events
   }
   const held = await db.rows<{ id: string; stored: string }>(correct(db.schema), values)
@@ -31,28 +32,52 @@ export async function writeEvents(db: Db, events: readonly NewEvent[]): Promise<
   })
 }
 
-const given = `with given as materialized (
+const given = `given as materialized (
   select * from rows from (json_to_recordset($1::json) as (id uuid, lane smallint, source text, type text, topic text, key text, "dataVersion" text,
     payload text, headers json, "maxSends" integer, "awaitsFrom" text, "awaitsReceipt" boolean, "replyTo" text, "confirmWithinMs" integer, "resendBackoff" real,
     "giveUpAfterMs" bigint, "causationId" uuid, "correlationId" text, "isAnswer" boolean, supersedes uuid, "isLateAnswer" boolean)) with ordinality as e(id,
     lane, source, type, topic, key, "dataVersion", payload, headers, "maxSends", "awaitsFrom", "awaitsReceipt", "replyTo", "confirmWithinMs", "resendBackoff",
     "giveUpAfterMs", "causationId", "correlationId", "isAnswer", supersedes, "isLateAnswer", position))`
 
-const insertInto = (s: string, from: string, supersedes: string) =>
+/** Where the rows come from, as `e`, and what is known of them beside. */
+interface Origin {
+  from: string
+  headers: string
+  correlation: string
+  supersedes: string
+}
+const PLAIN: Origin = { from: 'given e', headers: 'e.headers', correlation: 'null', supersedes: 'null::uuid' }
+/** A late answer goes on with the trace of what it answers, unless its sender is in one of its own. */
+const CORRECTED: Origin = {
+  from: 'written e left join cause k on k.id = e.id',
+  headers: `case when k.trace is null or e.headers->'traceparent' is not null then e.headers else (k.trace || e.headers::jsonb)::json end`,
+  correlation: 'k.correlation_id',
+  supersedes: 'e.old'
+}
+
+const insertInto = (s: string, { from, headers, correlation, supersedes }: Origin) =>
   `insert into ${s}.event (id, lane, source, type, topic, key, dataversion, payload, headers, max_sends, awaits_from, awaits_receipt, reply_to,
      confirm_within_ms, resend_backoff, give_up_at, causation_id, correlation_id, is_answer, supersedes)
-   select e.id, e.lane, e.source, e.type, e.topic, e.key, e."dataVersion", e.payload::json, e.headers, e."maxSends", e."awaitsFrom", e."awaitsReceipt", e."replyTo",
+   select e.id, e.lane, e.source, e.type, e.topic, e.key, e."dataVersion", e.payload::json, ${headers}, e."maxSends", e."awaitsFrom", e."awaitsReceipt", e."replyTo",
      e."confirmWithinMs", e."resendBackoff", clock_timestamp() + e."giveUpAfterMs" * interval '1 ms', e."causationId",
-     coalesce(e."correlationId",
+     coalesce(e."correlationId", ${correlation},
        (select i.correlation_id from ${s}.inbox i where i.consumer = e.source and i.event_id = e."causationId"),
        (select c.correlation_id from ${s}.event c where c.id = e."causationId"),
        e."causationId"::text, e.id::text),
      e."isAnswer", ${supersedes}
-   from ${from} e order by e.position`
+   from ${from} order by e.position`
 
 /** What a rerun had answered before is older than its note, what it answered itself is not. */
 const correct = (s: string) =>
-  `${given},
+  `with recursive ${given},
+   ${consumers(s)},
+   cause as materialized (
+     select distinct on (e.id) e.id, i.correlation_id,
+       nullif(json_strip_nulls(json_build_object('traceparent', i.envelope->'headers'->'traceparent',
+         'tracestate', i.envelope->'headers'->'tracestate'))::jsonb, '{}') as trace
+     from given e cross join consumers c join ${s}.inbox i on i.consumer = c.name and i.event_id = e."causationId"
+     where e."isLateAnswer" order by e.id, i.arrival
+   ),
    rerun as materialized (
      select distinct on (e.id) e.id, e.source, e.type, e."causationId", x.at, ${answersOf('r')} as answers
      from given e join ${s}.replay_item x on x.event_id = e."causationId" and x.state = 'DONE' join ${s}.replay r on r.id = x.replay_id
@@ -78,5 +103,5 @@ const correct = (s: string) =>
      select 'steadfast', 'supersede-answer', id, 'a rerun has corrected it', json_build_object('supersedes', old, 'inReplyTo', "causationId")
      from written where old is not null
    ),
-   inserted as (${insertInto(s, 'written', 'e.old')})
+   inserted as (${insertInto(s, CORRECTED)})
    select id::text, stored::text from late where answers <> 'corrected'`

@@ -157,7 +157,7 @@ function hears(child: ChildProcess, kind: ServiceMessage['kind']): Promise<Servi
 
 async function unfitness(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(3000) })
+    const response = await fetch(`${url}/health/messaging`, { signal: AbortSignal.timeout(3000) })
     return response.ok ? undefined : ((await response.json()) as { reasons: string[] }).reasons.join('; ')
   } catch (error) {
     return (error as Error).message

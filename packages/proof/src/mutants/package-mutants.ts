@@ -274,8 +274,8 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       inbox(
         'conclude',
-        '    if (signal !== undefined) await tx.write(signal)\n    await parkAnswered(',
-        '    await parkAnswered('
+        '    if (signal !== undefined) await tx.write(signal)\n    parked = await parkAnswered(',
+        '    parked = await parkAnswered('
       )
     ],
     catchBy: byTest('inbox/test/signals')

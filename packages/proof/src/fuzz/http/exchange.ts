@@ -44,7 +44,7 @@ export function faultOf(exchange: Exchange): string | undefined {
   const { status, contentType } = exchange
   if (status === undefined) return 'was not answered'
   if (status < 400) return undefined
-  if (status === 503 && placeOf(exchange) === '/health/ready') return undefined
+  if (status === 503 && ['/health/ready', '/health/messaging'].includes(placeOf(exchange))) return undefined
   if (status !== 500 && (exchange.method === 'HEAD' || isOfNode(exchange))) return undefined
   const body = jsonOf(exchange)
   if (status === 500) return `was answered 500${body?.code === undefined ? ' without a code' : `, ${body.code}`}`
