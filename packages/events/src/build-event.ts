@@ -1,6 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { EventContract } from './define-event.ts'
+import { isFreeAttribute } from './envelope.ts'
 import { DataRefused, HeaderInvalid, PayloadInvalid, PayloadTooLarge } from './errors.ts'
 import { laneOf } from './lane.ts'
 
@@ -65,6 +66,8 @@ export interface SendOptions {
   correlationId?: string
   /** Plain headers that travel with the message, e.g. `traceparent`. */
   headers?: Record<string, string>
+  /** CloudEvents attributes of your own: `subject` (default: the key), `dataschema`, extensions. */
+  attributes?: Record<string, string>
 }
 
 const exact: unique symbol = Symbol('steadfast.exactJson')
@@ -84,6 +87,7 @@ const isStorable = (text: string) => !text.includes('\u0000') && !/\p{Surrogate}
 // JSON.stringify writes half a pair as an escape, which is text to the table and an error to whoever reads it as JSON.
 // Escapes are taken one after the other, a pair as one: what is left in the group is a NUL or half a pair.
 const ESCAPES = /\\(?:u[Dd][89ABab][\dA-Fa-f]{2}\\u[Dd][C-Fc-f][\dA-Fa-f]{2}|(u0000|u[Dd][89A-Fa-f][\dA-Fa-f]{2})|.)/g
+const NAMES_PROTOTYPE = /__proto__|constructor|\\u00/
 const HALF = 'half a surrogate pair is no text'
 
 /** Whether it is written as a UUID, of any version and in either case: what the tables take for an id. */
@@ -119,7 +123,7 @@ export function buildEvent<S extends TSchema>(
     lane: laneOf(key),
     dataVersion: contract.dataVersion ?? null,
     payload: text,
-    headers: checkHeaders(options.headers ?? {}),
+    headers: { ...checkHeaders(options.headers ?? {}), ...attributeHeaders(options.attributes ?? {}) },
     maxSends: awaits?.maxSends ?? defaults.maxSends,
     awaitsFrom: awaits?.from ?? null,
     awaitsReceipt: awaits?.receipt ?? false,
@@ -160,6 +164,8 @@ function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: 
     if (unstorable !== undefined) throw new PayloadInvalid(contract.type, HALF)
   }
   if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(contract.type, HALF)
+  if (NAMES_PROTOTYPE.test(text) && setsPrototype(value))
+    throw new PayloadInvalid(contract.type, 'a member __proto__, or constructor.prototype: its consumers refuse it')
   const bytes = Buffer.byteLength(text)
   if (bytes > limit) throw new PayloadTooLarge(contract.type, bytes, limit)
   return { value: value as Static<S>, text }
@@ -172,6 +178,35 @@ function checkHeaders(headers: Record<string, string>): Record<string, string> {
     if (typeof value !== 'string' || !isStorable(value)) throw new HeaderInvalid(name, 'the value must be a text')
   }
   return headers
+}
+
+const ATTRIBUTE_BYTES = 1024
+
+/** As the row keeps them: under the names of their headers, which are free for nothing else. */
+function attributeHeaders(attributes: Record<string, string>): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(attributes)) {
+    const header = `ce_${name}`
+    if (!isFreeAttribute(name)) throw new HeaderInvalid(header, 'this name is not free for an attribute')
+    if (typeof value !== 'string' || value === '' || !isStorable(value) || Buffer.byteLength(value) > ATTRIBUTE_BYTES)
+      throw new HeaderInvalid(header, `the value must be a text of 1 to ${ATTRIBUTE_BYTES} bytes`)
+    headers[header] = value
+  }
+  return headers
+}
+
+/** Whether a parser that lets no prototype be set, as that of its consumers does, would refuse a value. */
+function setsPrototype(value: unknown): boolean {
+  const open = [value]
+  while (open.length > 0) {
+    const at = open.pop()
+    if (typeof at !== 'object' || at === null) continue
+    if (Object.hasOwn(at, '__proto__')) return true
+    const made = Object.hasOwn(at, 'constructor') ? (at as { constructor: unknown }).constructor : undefined
+    if (typeof made === 'object' && made !== null && Object.hasOwn(made, 'prototype')) return true
+    for (const member of Object.values(at)) open.push(member)
+  }
+  return false
 }
 
 function checkIds({ inReplyTo, causationId, correlationId }: SendOptions): void {

@@ -26,7 +26,7 @@ export interface Awaits {
  * there could be, anew in each package, which took two thirds of the time of all type checks.
  */
 export interface EventDefinition<in out S extends TSchema = TSchema, T extends string = string> {
-  /** CloudEvents `type`, e.g. `market.deployment.requested`. */
+  /** CloudEvents `type`, e.g. `market.deployment.requested`: any text of 1 to 255 characters without control characters. */
   type: T
   /** The topic the event is published to. */
   topic: string
@@ -61,6 +61,9 @@ export type AnyEventContract = EventContract<any, string>
 /** The data type of a contract. */
 export type EventData<C> = C extends EventContract<infer S, string> ? Static<S> : never
 
+// What CloudEvents allows: others have types such as `com.example/Person$Told`.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
+const TYPE = /^[^\u0000-\u001f\u007f-\u009f]{1,255}$/u
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 /**
@@ -72,7 +75,11 @@ export function defineEvent<const S extends TSchema, const T extends string>(
   definition: EventDefinition<S, T>
 ): EventContract<S, T> {
   const { type, topic, awaits } = definition
-  if (typeof type !== 'string' || !NAME.test(type)) throw new InvalidContract(String(type), `type must match ${NAME}`)
+  if (typeof type !== 'string' || !TYPE.test(type) || /\p{Surrogate}/u.test(type))
+    throw new InvalidContract(
+      String(type),
+      'type must be a text of 1 to 255 characters, none of them a control character'
+    )
   if (type.startsWith('steadfast.')) throw new InvalidContract(type, 'types that begin with "steadfast." are reserved')
   return buildContract(definition, topic, awaits)
 }

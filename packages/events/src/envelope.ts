@@ -30,6 +30,8 @@ export interface EventEnvelope {
   replay: boolean
   /** Plain headers: trace context and the sender's own. */
   headers: Record<string, string>
+  /** What else the event says of itself: `subject` where it is not the key, `dataschema`, extensions. Absent where it says nothing. */
+  attributes?: Record<string, string>
 }
 
 /** The columns of an outbox row that travel. */
@@ -67,7 +69,7 @@ export function encodeEvent(event: SendableEvent): Outgoing {
   set('ce_source', event.source)
   set('ce_type', event.type)
   set('ce_time', event.createdAt.toISOString())
-  set('ce_subject', event.key)
+  if (event.headers.ce_subject === undefined) set('ce_subject', event.key)
   set('ce_partitionkey', event.key)
   set('ce_sequence', event.seq.padStart(SEQUENCE_DIGITS, '0'))
   set('ce_causationid', event.causationId)
@@ -126,6 +128,7 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   const present = Object.fromEntries(
     Object.entries(optional).filter(([, v]) => v !== undefined && v !== '' && !v.includes('\u0000'))
   )
+  const attributes = attributesOf(delivery.headers, present.key)
   const supersedes = text('ce_supersedes')
   if (supersedes !== undefined && isUuid(supersedes)) present.supersedes = supersedes.toLowerCase()
   return {
@@ -135,7 +138,8 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
     ...present,
     attempt: attemptOf(text('ce_attempt')),
     replay: text('ce_replay') === 'true',
-    headers: plainHeaders(delivery.headers)
+    headers: plainHeaders(delivery.headers),
+    ...(attributes && { attributes })
   }
 }
 
@@ -197,6 +201,28 @@ function hashedId(parts: readonly (string | Buffer)[]): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+const ATTRIBUTES_MAX = 64
+/** Attributes that have a member of their own in the envelope, or none: what Steadfast says of a message. */
+const KNOWN = new Set(
+  `specversion id source type time partitionkey sequence causationid correlationid replyto dataversion supersedes attempt replay
+   signature signaturekeyid`.split(/\s+/)
+)
+const ATTRIBUTE = /^ce_([a-z0-9]{1,64})$/
+
+/** Whether a name is free for an attribute of the sender's own: `subject`, `dataschema`, or an extension. */
+export const isFreeAttribute = (name: string): boolean => ATTRIBUTE.test(`ce_${name}`) && !KNOWN.has(name)
+
+function attributesOf(headers: Record<string, Buffer>, key: string | undefined): Record<string, string> | undefined {
+  const found: [string, string][] = []
+  for (const [header, bytes] of Object.entries(headers)) {
+    const name = ATTRIBUTE.exec(header)?.[1]
+    if (name === undefined || KNOWN.has(name) || bytes.length > ATTRIBUTE_BYTES) continue
+    const value = textOf(bytes)
+    if (value !== undefined && !(name === 'subject' && value === key)) found.push([name, value])
+  }
+  return found.length === 0 ? undefined : Object.fromEntries(found.slice(0, ATTRIBUTES_MAX))
 }
 
 function plainHeaders(headers: Record<string, Buffer>): Record<string, string> {

@@ -16,7 +16,7 @@ export const PayloadTooLarge = createError(
 export const HeaderInvalid = createError('SF_EVENTS_HEADER_INVALID', 'Header %s: %s', 500)
 /** A rewind to what is neither `'beginning'` nor a valid Date. Nothing was moved. */
 export const RewindInvalid = createError('SF_EVENTS_REWIND_INVALID', 'Cannot rewind to %s', 400, TypeError)
-/** A delivery that is no CloudEvents 1.0 message in binary mode. */
+/** A delivery that is no CloudEvents 1.0 message, in binary mode or in structured mode as JSON. */
 export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEvents 1.0 message: %s', 400)
 /** A delivery whose signature is absent or wrong, or by a key that is not its source's. */
 export const BadSignature = createError('SF_EVENTS_SIGNATURE_INVALID', 'The signature is not accepted: %s', 403)

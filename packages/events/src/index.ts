@@ -43,6 +43,7 @@ export {
 export { checkRewind } from './rewind.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
 export { checkKey, type SigningKey, signMessage, type Verification, verifyDelivery } from './signature.ts'
+export { inBinaryMode } from './structured.ts'
 export {
   type Delivery,
   type Outgoing,

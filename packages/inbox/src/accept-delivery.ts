@@ -51,9 +51,10 @@ export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Pr
   }
 }
 
-async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: Decoded): Promise<Accepted> {
-  const { raw } = delivery
+async function route(consumer: Consumer, delivery: Delivery, { row, raw, refusal }: Decoded): Promise<Accepted> {
   const fresh: Fresh = { row, raw, placeId: () => placeIdOf(delivery) }
+  if (isTombstone(delivery) && consumer.registry.ignores(row.topic, TOMBSTONE))
+    return { outcome: 'ignored', eventId: row.eventId }
   if (refusal !== undefined) return await refuseRaw(consumer, fresh, refusal)
   if (passesBy(consumer, row)) return { outcome: 'ignored', eventId: row.eventId }
   const forged = forgery(consumer, delivery)
@@ -66,13 +67,17 @@ async function route(consumer: Consumer, delivery: Delivery, { row, refusal }: D
   if (doubt !== undefined) return await refuseRaw(consumer, fresh, doubt)
   let data: unknown
   try {
-    data = decodeData(consumer.parseJson, raw)
+    data = decodeData(consumer.parseJson, raw, consumer.options.bigIntegers)
   } catch (error) {
     return await refuseRaw(consumer, fresh, error as Error)
   }
   const item: Item = { ...fresh, data, deliveredAt: delivery.timestamp, handler }
   return await consumer.chains.run(row, () => processItem(consumer, item))
 }
+
+/** What `ignoreEvents` calls a message that says of a compacted topic's key that there is nothing any more. */
+const TOMBSTONE = 'steadfast.tombstone'
+const isTombstone = ({ raw, headers }: Delivery) => raw.length === 0 && headers.ce_specversion === undefined
 
 /** Signals of other groups, or on other topics than one's own, speak to somebody else; other types may be ignored. */
 function passesBy(consumer: Consumer, row: NewDelivery): boolean {

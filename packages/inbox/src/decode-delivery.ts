@@ -3,6 +3,7 @@ import {
   type Delivery,
   decodeEnvelope,
   type EventEnvelope,
+  inBinaryMode,
   isUuid,
   keyBytesOf,
   keyIdOf,
@@ -11,7 +12,7 @@ import {
 } from '@steadfast/events'
 import type { NewDelivery } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
-import { Undecodable } from './errors.ts'
+import { NumberInexact, Undecodable } from './errors.ts'
 
 // Of what is no event, so much of the headers is kept for a person. The body is kept whole.
 const HEADERS_MAX = 100
@@ -21,6 +22,8 @@ const clip = (text: string) => text.slice(0, TEXT_MAX)
 /** What a delivery says of itself. */
 export interface Decoded {
   row: NewDelivery
+  /** The data; of what is no event, the whole. */
+  raw: Buffer
   /** Why it is no event. */
   refusal?: Error
 }
@@ -28,8 +31,9 @@ export interface Decoded {
 /** Reads everything but the data. What is no event has a row nonetheless, under an id made of its place in the log and its bytes. */
 export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
   try {
-    const envelope = decodeEnvelope(delivery)
-    return { row: rowOf(consumer, delivery, envelope, orderOf(keyBytesOf(delivery), envelope.id)) }
+    const binary = inBinaryMode(delivery)
+    const envelope = decodeEnvelope(binary)
+    return { row: rowOf(consumer, binary, envelope, orderOf(keyBytesOf(binary), envelope.id)), raw: binary.raw }
   } catch (error) {
     const text = (name: string) => clip(delivery.headers[name]?.toString('utf8').replaceAll('\u0000', '') ?? '')
     const envelope: EventEnvelope = {
@@ -44,23 +48,52 @@ export function decodeDelivery(consumer: string, delivery: Delivery): Decoded {
           .map(name => [clip(name.replaceAll('\u0000', '')), text(name)])
       )
     }
-    return { row: rowOf(consumer, delivery, envelope, envelope.id), refusal: error as Error }
+    return { row: rowOf(consumer, delivery, envelope, envelope.id), raw: delivery.raw, refusal: error as Error }
   }
 }
 
+/** What becomes of integers beyond 2^53, which a number of JavaScript cannot hold: the event is refused, or they are BigInts. */
+export type BigIntegers = 'refuse' | 'bigint'
+
 /**
- * Reads the data of an event. `parse` is Fastify's own parser of JSON.
+ * Reads the data of an event: `null` where there are none. `parse` is Fastify's own parser of JSON.
  *
- * @throws SF_INBOX_UNDECODABLE
+ * @throws SF_INBOX_UNDECODABLE, SF_INBOX_NUMBER_INEXACT
  */
-export function decodeData(parse: (text: string) => unknown, raw: Buffer): unknown {
+export function decodeData(
+  parse: (text: string) => unknown,
+  raw: Buffer,
+  bigIntegers: BigIntegers = 'refuse'
+): unknown {
+  if (raw.length === 0) return null
   // A decoder would put U+FFFD in the place of what is none, and the handler would work on other data than were sent.
   if (!isUtf8(raw)) throw new Undecodable('the data are not UTF-8')
+  const text = raw.toString('utf8')
   try {
-    return parse(raw.toString('utf8'))
+    const data = parse(text)
+    return LONG_NUMBER.test(text) ? exactly(text, bigIntegers) : data
   } catch (error) {
-    throw new Undecodable((error as Error).message)
+    // What is nested deeply a parser without recursion reads, and this way of reading numbers does not.
+    throw error instanceof NumberInexact ? error : new Undecodable((error as Error).message)
   }
+}
+
+/** What no shorter number can do: be beyond 2^53, or beyond what a double holds. */
+const LONG_NUMBER = /\d{16}|[eE]\+?\d{3}/
+
+function exactly(text: string, bigIntegers: BigIntegers): unknown {
+  let inexact: string | undefined
+  const revive = (_name: string, value: unknown, { source = '' }: { source?: string } = {}) => {
+    if (typeof value !== 'number') return value
+    const isExact = Number.isFinite(value) && (Number.isSafeInteger(value) || !/^-?\d+$/.test(source))
+    if (isExact) return value
+    if (bigIntegers === 'bigint' && Number.isFinite(value)) return BigInt(source)
+    inexact ??= source
+    return value
+  }
+  const data = JSON.parse(text, revive as (name: string, value: unknown) => unknown)
+  if (inexact !== undefined) throw new NumberInexact(inexact.slice(0, 40))
+  return data
 }
 
 /** Fastify's own parser of JSON, which refuses `__proto__`; synchronous, although it answers by callback. */

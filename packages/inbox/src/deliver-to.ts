@@ -6,6 +6,10 @@ import { runHandler } from './run-handler.ts'
 
 export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
 
+/** A type in a path: as it is, or encoded where it has characters that mean something to a router. */
+const inPath = (type: string): string =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(type) ? type : `~${Buffer.from(type).toString('base64url')}`
+
 /** Makes a handler an ordinary route of the instance, which only deliveries reach. */
 export function deliverTo(
   instance: FastifyInstance,
@@ -13,7 +17,7 @@ export function deliverTo(
   { contract, options }: Pick<Handler, 'contract' | 'options'>,
   handler: UserHandler
 ): FastifyInstance {
-  const path = `/steadfast/events/${options.group}/${contract.type}`
+  const path = `/steadfast/events/${options.group}/${inPath(contract.type)}`
   registry.add({ contract, options, url: `${instance.prefix}${path}`, instance })
   instance.route({
     method: 'POST',

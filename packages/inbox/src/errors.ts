@@ -18,6 +18,12 @@ export const InvalidGroup = createError('SF_INBOX_GROUP_INVALID', 'Not a name fo
 export const NoRequest = createError('SF_INBOX_NO_REQUEST', '%s is no request of this service: %s', 500)
 /** Bytes that are no event: kept as they came, REFUSED. */
 export const Undecodable = createError('SF_INBOX_UNDECODABLE', 'Not an event: %s', 400)
+/** A number that a number of JavaScript cannot hold exactly: never rounded, REFUSED. */
+export const NumberInexact = createError(
+  'SF_INBOX_NUMBER_INEXACT',
+  'The number %s would be rounded: see the option bigIntegers',
+  400
+)
 /** An event of a type that no handler and no `ignoreEvents` declares: left for a process that does, REFUSED when none came. */
 export const UnknownType = createError(
   'SF_INBOX_UNKNOWN_TYPE',

@@ -60,6 +60,7 @@ export const InboxSchema = Type.Object({
       { additionalProperties: false }
     )
   ),
+  bigIntegers: Type.Union([Type.Literal('refuse'), Type.Literal('bigint')], { default: 'refuse' }),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })
 
@@ -111,6 +112,11 @@ export interface InboxOptions {
    * "Signed envelopes" in the README of `@steadfast/events`.
    */
   verify?: Verification
+  /**
+   * What becomes of an event with an integer beyond 2^53, which would be rounded: it is refused by name, or the handler finds a
+   * BigInt there, for which its contract has to ask (`Type.BigInt`). Default `refuse`.
+   */
+  bigIntegers?: 'refuse' | 'bigint'
   /**
    * Creates missing topics when the server starts, and while the broker does not let it, in the background; `health()` says
    * why. Default: off, topics are the broker's owner's.

@@ -159,7 +159,7 @@ function itemOf(consumer: Consumer, row: StoredDelivery, handler: Handler): Item
   const raw = row.body ?? Buffer.alloc(0)
   const placeId = () => row.eventId
   try {
-    const data = decodeData(consumer.parseJson, raw)
+    const data = decodeData(consumer.parseJson, raw, consumer.options.bigIntegers)
     return { row, raw, placeId, data, deliveredAt: row.receivedAt, handler, stored: { attempts: row.attempts } }
   } catch (error) {
     return error as Error

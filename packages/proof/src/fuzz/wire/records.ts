@@ -58,7 +58,7 @@ const ATTRIBUTES: [name: string, value: fc.Arbitrary<string>][] = [
   ['ce_dataversion', fc.constantFrom('1', '2')],
   ['ce_attempt', fc.constantFrom('1', '2', '7')],
   ['ce_replay', fc.constantFrom('true', 'false')],
-  ['content-type', fc.constantFrom('application/json', 'application/cloudevents+json; charset=UTF-8')]
+  ['content-type', fc.constantFrom('application/json', 'application/vnd.fuzz+json; charset=UTF-8')]
 ]
 const REQUIRED = ['ce_specversion', 'ce_id', 'ce_source', 'ce_type']
 const STRANGE = [
