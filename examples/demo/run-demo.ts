@@ -42,17 +42,18 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 }
 
 function announce(
-  { market, deploy, marketDatabase, deployDatabase, choice, logs }: Loop,
+  { market, deploy, marketDatabase, deployDatabase, choice, logs, operatorToken }: Loop,
   { json }: DemoOptions,
   say: (text: string) => void
 ) {
   const { transport } = choice
   if (json)
     process.stdout.write(
-      `${JSON.stringify({ market: market.url, deploy: deploy.url, marketDatabase, deployDatabase, transport })}\n`
+      `${JSON.stringify({ market: market.url, deploy: deploy.url, marketDatabase, deployDatabase, transport, operatorToken })}\n`
     )
   say(`market  ${market.url}/docs  ${marketDatabase}`)
   say(`deploy  ${deploy.url}/docs  ${deployDatabase}`)
+  say(`a person's way in: curl -H 'authorization: Bearer ${operatorToken}' ${market.url}/reconciliation/counts`)
   say(`logs    ${logs}`)
 }
 

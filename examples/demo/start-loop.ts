@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,8 @@ import { type Service, superviseService } from './supervise-service.ts'
 
 /** Everything that runs: servers, broker, both services, and the way to their ledgers. */
 export interface Loop {
+  /** Opens reconciliation to a person; made anew at each start. */
+  operatorToken: string
   choice: Choice
   database: DatabaseServer
   broker: Broker
@@ -44,10 +47,10 @@ const DEMO_ENV = {
   SWEEP_INTERVAL_MS: '500',
   PROGRESS_EVERY_MS: '1500',
   WORKER_POLL_INTERVAL_MS: '100',
-  LEASE_MS: '3000',
-  RECONCILIATION_TOKEN: 'demo-token-for-a-person',
-  PEER_TOKEN: 'demo-token-among-services'
+  LEASE_MS: '3000'
 }
+
+const newSecret = () => randomBytes(24).toString('base64url')
 
 const module_ = (name: string) => fileURLToPath(new URL(`../${name}/server.ts`, import.meta.url))
 
@@ -66,9 +69,12 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
   const deployDatabase = await database.createDatabase('deploy')
   const logs = mkdtempSync(join(tmpdir(), 'steadfast-demo-'))
   const ports = { market: await freePort(), deploy: await freePort() }
+  const operatorToken = newSecret()
   // a broker of ours lets consumers be short of breath; an existing one may insist on Kafka's 6 seconds
   const common = {
     ...DEMO_ENV,
+    RECONCILIATION_TOKEN: operatorToken,
+    PEER_TOKEN: newSecret(),
     ...broker.env,
     CONSUMER_TIMEOUT_MS: broker.own ? '2500' : '6000',
     ...env
@@ -86,7 +92,7 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
   const deploy = service('deploy', {
     DATABASE_URL: deployDatabase,
     TARGET_DATABASE_URL: database.url,
-    PROVISION_SECRET: 'a secret of the demo, nowhere else',
+    PROVISION_SECRET: newSecret(),
     PROVISION_PREFIX: database.prefix
   })
   const ledgers = {
@@ -102,7 +108,19 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
     await database.stop()
     return codes
   }
-  const loop = { choice, database, broker, market, deploy, marketDatabase, deployDatabase, ledgers, logs, stop }
+  const loop = {
+    operatorToken,
+    choice,
+    database,
+    broker,
+    market,
+    deploy,
+    marketDatabase,
+    deployDatabase,
+    ledgers,
+    logs,
+    stop
+  }
   try {
     for (const { name, isReady } of [market, deploy])
       await until(isReady, { timeoutMs: 60_000, intervalMs: 100, what: `${name} to be ready; see ${logs}/${name}.log` })

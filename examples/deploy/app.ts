@@ -39,12 +39,13 @@ export default fp<DeployEnvironment>(
     await app.register(inbox, { ensureTopics: { partitions: env.TOPIC_PARTITIONS } })
     await app.register(documentRoutes, { title: 'deploy', description: 'What was asked for, and how far it is' })
 
+    const authorize = authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN })
     await app.register(reconciliation, {
       prefix: '/reconciliation',
-      authorize: authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN })
+      authorize
     })
 
-    await app.register(health)
+    await app.register(health, { authorize })
     await app.register(deployments)
     await app.register(acceptDeployments, { progressEveryMs: env.PROGRESS_EVERY_MS })
     await app.register(worker, {

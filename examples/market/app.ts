@@ -47,13 +47,14 @@ export default fp<MarketEnvironment>(
     await app.register(idempotencyKey, { principal: 'shared' })
     await app.register(documentRoutes, { title: 'market', description: 'Order a product and watch it come to be' })
 
+    const authorize = authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN })
     await app.register(reconciliation, {
       prefix: '/reconciliation',
-      authorize: authorizeByToken({ operator: env.RECONCILIATION_TOKEN, peer: env.PEER_TOKEN }),
+      authorize,
       peers: peersOf(env)
     })
 
-    await app.register(health)
+    await app.register(health, { authorize })
     await app.register(products)
     await app.register(orders)
     await app.register(finishOrders)

@@ -44,7 +44,8 @@ t.test('the first line says where everything is, the last what came of it', asyn
     deploy: /^http:/,
     marketDatabase: /^postgres:.*market$/,
     deployDatabase: /^postgres:.*deploy$/,
-    transport: 'postgres'
+    transport: 'postgres',
+    operatorToken: /^[\w-]{32}$/
   })
   t.strictSame(Object.keys(JSON.parse(lines[1] ?? '')).sort(), FIGURES)
   const kills = { market: 0, deploy: 0, broker: 0 }

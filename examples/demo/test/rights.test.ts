@@ -100,13 +100,14 @@ async function says(loop: TestLoop, { user, operation, kind, name }: Right): Pro
     )
     return rows.some(({ last_error: error }) => error.includes(name))
   }
-  const reasons = await reasonsOf(loop[service].url)
+  const reasons = await reasonsOf(loop[service].url, loop.operatorToken)
   return reasons.some(reason => reason.includes(kind === 'group' ? `group ${name}` : name) && /authori/i.test(reason))
 }
 
-async function reasonsOf(url: string): Promise<string[]> {
+async function reasonsOf(url: string, token: string): Promise<string[]> {
   try {
-    const health = await fetch(`${url}/health/messaging`, { signal: AbortSignal.timeout(3000) })
+    const headers = { authorization: `Bearer ${token}` }
+    const health = await fetch(`${url}/health/messaging`, { headers, signal: AbortSignal.timeout(3000) })
     return ((await health.json()) as { reasons: string[] }).reasons
   } catch {
     return []

@@ -1,6 +1,6 @@
 import { startProxy, testDatabase, until } from '@steadfast/dev-services'
 import t from 'tap'
-import { build } from './helper.ts'
+import { build, OPERATOR } from './helper.ts'
 
 t.test(
   'a broker that is away: market starts, is ready and takes orders; what it cannot do is told elsewhere',
@@ -17,7 +17,10 @@ t.test(
     t.same((await app.inject('/health/ready')).json(), { ready: true, reasons: [] })
     const { ready, reasons } = await messaging()
     t.equal(ready, false)
-    t.match(reasons[0], /^transport: /)
+    t.equal(reasons[0], 'transport: not ready', 'no host is named to whoever asks')
+    const headers = { authorization: `Bearer ${OPERATOR}` }
+    const known = (await app.inject({ url: '/health/messaging', headers })).json().reasons[0]
+    t.match(known, /^transport: (?!not ready)/)
     const body = { product: 'sleeper', plan: 'simulated' }
     const ordered = await app.inject({ method: 'POST', url: '/orders', body })
     t.equal(ordered.statusCode, 202)

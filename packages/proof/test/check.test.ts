@@ -71,6 +71,23 @@ t.test('nothing is wrong with a healthy run', async t => {
   t.strictSame(check(healthy()), [])
 })
 
+/** market is told that its request was given up. */
+const told = (e: Evidence): InboxRow => ({
+  ...arrived(e, NOTES[0]),
+  event_id: 'told-1',
+  type: 'steadfast.unanswered.market.deployment.requested',
+  topic: 'steadfast:unanswered',
+  source: 'market',
+  causation_id: REQUEST,
+  envelope: { id: REQUEST, unanswered: { status: 'PARKED', reason: 'UNCONFIRMED' } }
+})
+
+t.test('a service may tell itself of its own unanswered requests', async t => {
+  const evidence = healthy()
+  evidence.market.inbox.push(told(evidence))
+  t.strictSame(check(evidence), [])
+})
+
 t.test('answers that the harness forges are none', async t => {
   const evidence = healthy()
   const forged = (id: string) => ({
@@ -217,6 +234,13 @@ const CASES: Case[] = [
     'a delivery out of nothing',
     e => e.deploy.inbox.push({ ...arrived(e, NOTES[0]), event_id: 'ghost' }),
     /inbox row ghost/
+  ],
+  [3, 'a request that is told of twice', e => e.market.inbox.push(told(e), told(e)), /once more/],
+  [
+    3,
+    'an unanswered request out of nothing',
+    e => e.market.inbox.push({ ...told(e), causation_id: 'ghost' }),
+    /tells of ghost/
   ],
   [3, 'a confirmation by nothing', e => forget(e, ANSWER), /CONFIRMED by answer-1, which no outbox row/],
   [

@@ -33,7 +33,7 @@ export interface InboxRow {
   /** In a {@link LookUp}, where it differs: under what the row stands in the table. */
   row_id?: string
   /** What the record said, of a row that is an event. */
-  envelope?: { id?: string } | null
+  envelope?: { id?: string; unanswered?: { status: string; reason: string } } | null
   arrival: string
   state: 'DONE' | 'RETRY' | 'BLOCKED' | 'UNKNOWN' | 'HELD' | 'REFUSED'
   key: string

@@ -128,7 +128,7 @@ export function superviseService(options: ProcessOptions): ServiceProcess {
       const message = await Promise.race([heard, sleep(INSPECT_MS, undefined, { ref: false })])
       return message?.kind === 'inspection' ? message.text : undefined
     },
-    unfitness: () => unfitness(url)
+    unfitness: () => unfitness(url, options.env.RECONCILIATION_TOKEN)
   }
 }
 
@@ -155,9 +155,10 @@ function hears(child: ChildProcess, kind: ServiceMessage['kind']): Promise<Servi
   })
 }
 
-async function unfitness(url: string): Promise<string | undefined> {
+async function unfitness(url: string, token: string | undefined): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/health/messaging`, { signal: AbortSignal.timeout(3000) })
+    const headers = { authorization: `Bearer ${token}` }
+    const response = await fetch(`${url}/health/messaging`, { headers, signal: AbortSignal.timeout(3000) })
     return response.ok ? undefined : ((await response.json()) as { reasons: string[] }).reasons.join('; ')
   } catch (error) {
     return (error as Error).message

@@ -1,3 +1,4 @@
+import { UNANSWERED_TOPIC } from '@steadfast/store'
 import type { Violation } from '../evidence.ts'
 import { collector, type LookUp } from '../look-up.ts'
 
@@ -16,9 +17,11 @@ export function checkTraces(look: LookUp): Violation[] {
     ['market', market.inbox, replied]
   ] as const)
     for (const { event_id, state, topic, position } of rows) {
+      if (topic === UNANSWERED_TOPIC) continue
       if (!senders.has(event_id) && !look.poison.has(`${topic}:${position}`))
         add(`inbox row ${event_id} (${state}) of ${name} belongs to no outbox row`, event_id)
     }
+  checkReactions(look, add)
   for (const { id, type, causation_id } of [...deploy.events, ...market.events]) {
     if (causation_id !== null && !eventById.has(causation_id) && !isPoisoned(look, causation_id))
       add(`${type} ${id} replies to ${causation_id}, which no outbox row states`, id)
@@ -30,6 +33,23 @@ export function checkTraces(look: LookUp): Violation[] {
       add(`${id} is CONFIRMED by ${confirmed_by}, which replies to another event`, id, confirmed_by)
   }
   return violations
+}
+
+/** A service tells itself of its own requests that nobody answers: of each change once. */
+function checkReactions({ market, deploy }: LookUp, add: (text: string, ...ids: string[]) => void): void {
+  for (const { inbox, events } of [market, deploy]) {
+    const own = new Map(events.map(event => [event.id, event]))
+    const told = new Set<string>()
+    for (const { event_id, topic, causation_id, envelope } of inbox) {
+      if (topic !== UNANSWERED_TOPIC) continue
+      const request = causation_id ?? ''
+      if (own.get(request)?.awaits_from == null)
+        add(`${event_id} tells of ${request}, which awaits no answer`, event_id)
+      const change = `${request} ${envelope?.unanswered?.status} ${envelope?.unanswered?.reason}`
+      if (told.has(change)) add(`${event_id} tells of ${change} once more`, event_id, request)
+      told.add(change)
+    }
+  }
 }
 
 /** A poison record that looks like an event may be refused by a reply of its own. */
