@@ -48,8 +48,9 @@ export async function prepareGround(cluster: Cluster, market: Target, exchanges:
   for (const body of ORDERS) exchanges.push(await askJson(market, { by, method: 'POST', path: '/orders', body }))
   for (const [index, behaviour] of NOTES.entries()) {
     const name = `${behaviour === 'hold' ? 'held' : 'ground'}-${index}`
-    const body = { tag: name, key: name, behaviour }
-    await askJson(market, { by, method: 'POST', path: '/notes', body })
+    const body = { tag: name, key: name, behaviour, form: 'written' }
+    const { status, received } = await askJson(market, { by, method: 'POST', path: '/notes', body })
+    if (status !== 202) throw new Error(`a note was answered ${status}: ${received}`)
   }
   const ground = async () => {
     const parked = await one(cluster, 'market', `select id from steadfast.event where status = 'PARKED' limit 1`)
