@@ -144,6 +144,13 @@ async function feed(app: FastifyInstance, pool: Pool, seed: number, count: numbe
   const wrongs = await publish(app, [...sent, ...said, ...final])
   try {
     await until(async () => (await app.inbox.lag()) === 0n, { timeoutMs: SETTLE_MS })
+    // What waited behind a type that nobody knows goes on when the patience with that is over.
+    const isFinished = async () => {
+      await app.inbox.tick()
+      const open = `select from steadfast.inbox where state in ('RETRY', 'BLOCKED', 'UNKNOWN') limit 1`
+      return (await pool.query(open)).rows.length === 0
+    }
+    await until(isFinished, { timeoutMs: SETTLE_MS, what: 'nothing waits' })
   } catch {
     wrongs.push(
       `the position does not move past something: lag ${await app.inbox.lag()}, ${app.inbox.health().reason ?? 'not paused'}`

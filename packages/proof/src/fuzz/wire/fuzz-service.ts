@@ -35,7 +35,14 @@ export async function startService(url: string, pool: Pool): Promise<FastifyInst
     maxBytes: 2 ** 26
   })
   await app.register(outbox, { source: 'fuzz', contracts: [Asked as unknown as EventContract], replyTo: SIGNALS })
-  await app.register(inbox, { ensureTopics: { partitions: 3 }, retryPollMs: 0, pauseMs: 100, pauseMaxMs: 500 })
+  await app.register(inbox, {
+    ensureTopics: { partitions: 3 },
+    retryPollMs: 0,
+    pauseMs: 100,
+    pauseMaxMs: 500,
+    // No other process will come that knows what this one does not.
+    unknownPatienceMs: 1
+  })
   for (const contract of [Good, Tree, Anything] as unknown as EventContract[])
     app.onEvent(contract, async ({ event, tx }) => {
       // NUL stands in no text of PostgreSQL; what an application does with it is its own affair.
