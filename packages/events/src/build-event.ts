@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { EventContract } from './define-event.ts'
-import { isFreeAttribute } from './envelope.ts'
+import { ATTRIBUTE_BYTES, isFreeAttribute } from './envelope.ts'
 import { DataRefused, HeaderInvalid, PayloadInvalid, PayloadTooLarge } from './errors.ts'
 import { laneOf } from './lane.ts'
 
@@ -179,8 +179,6 @@ function checkHeaders(headers: Record<string, string>): Record<string, string> {
   }
   return headers
 }
-
-const ATTRIBUTE_BYTES = 1024
 
 /** As the row keeps them: under the names of their headers, which are free for nothing else. */
 function attributeHeaders(attributes: Record<string, string>): Record<string, string> {

@@ -113,8 +113,7 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   const id = required('id')
   const source = required('source')
   const contentType = text('content-type')
-  if (contentType !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType))
-    throw new Undecodable('content-type is not JSON')
+  if (contentType !== undefined && !JSON_TYPE.test(contentType)) throw new Undecodable('content-type is not JSON')
   const key = keyBytesOf(delivery)
   const optional = {
     time: textIf(RFC_3339, text('ce_time')),
@@ -145,7 +144,9 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
 
 // Of a foreign producer each may be anything. An optional attribute that is not of its form is left out: handlers compute
 // with them, and they stand in tables and lines of logs.
-const ATTRIBUTE_BYTES = 1024
+export const ATTRIBUTE_BYTES = 1024
+/** The content types of data that are JSON. */
+export const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const DIGITS = /^\d{1,19}$/
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/
 const SHORT = /^.{1,255}$/s
@@ -211,8 +212,11 @@ const KNOWN = new Set(
 )
 const ATTRIBUTE = /^ce_([a-z0-9]{1,64})$/
 
+/** Whether a name may be that of an attribute. */
+export const isAttribute = (name: string): boolean => ATTRIBUTE.test(`ce_${name}`)
+
 /** Whether a name is free for an attribute of the sender's own: `subject`, `dataschema`, or an extension. */
-export const isFreeAttribute = (name: string): boolean => ATTRIBUTE.test(`ce_${name}`) && !KNOWN.has(name)
+export const isFreeAttribute = (name: string): boolean => isAttribute(name) && !KNOWN.has(name)
 
 function attributesOf(headers: Record<string, Buffer>, key: string | undefined): Record<string, string> | undefined {
   const found: [string, string][] = []

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer'
+import { isAttribute, JSON_TYPE } from './envelope.ts'
 import { Undecodable } from './errors.ts'
 import type { Delivery } from './transport.ts'
 
 const ANY_MODE = /^application\/cloudevents/i
 const STRUCTURED = /^application\/cloudevents\+json\s*(?:;|$)/i
 const BATCH = /^application\/cloudevents-batch/i
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
-const ATTRIBUTE = /^[a-z0-9]{1,64}$/
 
 /**
  * A message in structured content mode (CloudEvents 1.0, JSON event format) as one in binary mode: its attributes are
@@ -53,7 +52,7 @@ function read(raw: Buffer): { text: string; members: Members; values: Record<str
 
 /** The text of an attribute's value; `undefined` where it is null, which says that it is absent. */
 function attributeOf(name: string, value: unknown): string | undefined {
-  if (!ATTRIBUTE.test(name)) throw new Undecodable('the name of an attribute is not of small letters and digits')
+  if (!isAttribute(name)) throw new Undecodable('the name of an attribute is not of small letters and digits')
   if (value === null) return undefined
   if (typeof value === 'string' || typeof value === 'boolean' || Number.isInteger(value)) return String(value)
   throw new Undecodable(`attribute ${name} is no text, integer or truth value`)

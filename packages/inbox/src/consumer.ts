@@ -161,18 +161,14 @@ export function pollConsumer(consumer: Consumer): void {
   const failed = (err: unknown) => {
     if (!closing.aborted) consumer.log.error({ err }, 'looking for due deliveries failed')
   }
-  const look = () => {
+  const look = async () => {
     if (consumer.looking === undefined) lookForReplays(consumer).catch(failed)
     countLeft(consumer, COUNT_LEFT_MS).catch(failed)
-    lookForUnanswered(consumer)
-      .catch(failed)
-      .then(() => {
-        const { begun, ended } = retryDue(consumer)
-        ended.catch(() => {})
-        return begun
-      })
-      .catch(failed)
-      .finally(poll)
+    await lookForUnanswered(consumer).catch(failed)
+    const { begun, ended } = retryDue(consumer)
+    ended.catch(() => {})
+    await begun.catch(failed)
+    poll()
   }
   const poll = () => {
     if (!closing.aborted) timer = setTimeout(look, options.retryPollMs)

@@ -1,10 +1,8 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { contextOf, deliveryConstraint } from './context.ts'
 import { DataRefused } from './errors.ts'
 import type { Handler, Registry } from './registry.ts'
-import { runHandler } from './run-handler.ts'
-
-export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
+import { runHandler, type UserHandler } from './run-handler.ts'
 
 /** A type in a path: as it is, or encoded where it has characters that mean something to a router. */
 const inPath = (type: string): string =>

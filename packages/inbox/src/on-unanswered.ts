@@ -3,11 +3,12 @@ import { UNANSWERED_TOPIC, UNANSWERED_TYPE, type Unanswered } from '@steadfast/s
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import type { DeliveredEvent } from './context.ts'
-import { deliverTo, type UserHandler } from './deliver-to.ts'
+import { deliverTo } from './deliver-to.ts'
 import { NoRequest } from './errors.ts'
 import type { Host } from './host.ts'
 import { type ParsedOptions, parseReactionOptions, type ReactionOptions } from './options.ts'
 import type { Registry } from './registry.ts'
+import type { UserHandler } from './run-handler.ts'
 
 /** Tells of a request of this service's own: its body is the request's data, `event` the request as it was sent. */
 export type UnansweredRequest<S extends TSchema> = FastifyRequest<{ Body: Static<S> }> & {

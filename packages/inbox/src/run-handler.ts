@@ -21,7 +21,6 @@ import { aboutRow, channels } from './channels.ts'
 import { answeredBy, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import { type DeliveredEvent, type DeliveryContext, isUnanswered } from './context.ts'
-import type { UserHandler } from './deliver-to.ts'
 import { answerDuplicate, isSameRecord } from './duplicate.ts'
 import {
   AnswerRaced,
@@ -34,6 +33,8 @@ import {
 } from './errors.ts'
 import type { DeliveryTransaction } from './host.ts'
 import { receiptSignal, signalContract } from './signals.ts'
+
+export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** Runs in the route of a delivery: takes the delivery in the request's transaction, then lets the handler do its work. */
 export async function runHandler(

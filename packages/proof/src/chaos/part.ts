@@ -4,6 +4,7 @@ import type { Evidence } from '../check/evidence.ts'
 import { CLOSED_TOPICS } from '../check/look-up.ts'
 import type { Journal } from '../cluster/journal.ts'
 import { judge } from '../cluster/judge.ts'
+import { LONGEST_MS } from '../cluster/settle.ts'
 import { makeSmallDisk, type SmallDisk } from '../cluster/small-disk.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import type { Part, PartOptions, PartResult } from '../part.ts'
@@ -67,7 +68,7 @@ async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promi
     await Promise.race([Promise.all([sent, bursts, poisoned, operated]), late])
     await sent
     // What a long attack leaves behind, replays of all that is in the log among it, takes long to read.
-    const longestMs = Math.max(900_000, seconds * 1000)
+    const longestMs = Math.max(LONGEST_MS, seconds * 1000)
     const { deleted } = nemesis
     const { evidence, violations } = await judge(cluster, { deleted, work: operator.work, log, longestMs })
     keep = violations.length > 0

@@ -11,6 +11,7 @@ import type {
   LogRecord,
   NoteEffect,
   NoteRow,
+  OrderRow,
   ReplayRow,
   ServiceEvidence,
   Transition
@@ -36,11 +37,7 @@ export async function collectEvidence(
   parts: { deleted: readonly LogRecord[]; final: FinalState; bounds: Bounds }
 ): Promise<Evidence> {
   const { pools, journal, kafka } = cluster
-  type Order = {
-    id: string
-    status: 'PLACED' | 'DELAYED' | 'READY' | 'FAILED'
-    parameters: { failureRate?: number } | null
-  }
+  type Order = Pick<OrderRow, 'id' | 'status'> & { parameters: { failureRate?: number } | null }
   const orders = await all<Order>(pools.market, 'select id, status, parameters from orders')
   const records = new Map(
     (await readLog(kafka.direct, [...TOPICS, FORBIDDEN_TOPIC])).map(record => [placeOf(record), record])

@@ -30,7 +30,7 @@ export interface SettleOptions {
 }
 
 const LOOK_MS = 500
-const LONGEST_MS = 900_000
+export const LONGEST_MS = 900_000
 
 /** So long nothing may change, with nothing left to wait for, before the rest counts as stuck. */
 const isStuck = (open: Open[], unchangedMs: number, bounds: Bounds) =>

@@ -68,24 +68,20 @@ async function silence({ processes }: Cluster, stop: AbortSignal): Promise<void>
 
 /** A bulk resend of what was refused. Which of them it reaches is unknown: each may have its audit row. */
 async function resendMuch({ pools, journal }: Cluster, target: ServiceProcess): Promise<void> {
-  const told = new Set<string>()
-  // What is parked, and no longer or not yet due, may change until the request has its turn.
-  const mayBeReached = async () => {
-    const { rows } = await pools.market.query<{ id: string }>(`select id from steadfast.event where status = 'PARKED'`)
-    for (const { id } of rows)
-      if (!told.has(id))
-        journal.write({ kind: 'operator', service: 'market', action: 'resend', eventId: id, status: 'unknown' })
-    for (const { id } of rows) told.add(id)
-    return rows.length
-  }
-  const parked = await mayBeReached()
-  if (parked < 2) return
-  const body = { action: 'resend', filter: { status: 'PARKED' }, note: 'much at once', limit: Math.min(parked, 5) }
+  const parked = async () =>
+    (await pools.market.query<{ id: string }>(`select id from steadfast.event where status = 'PARKED'`)).rows
+  const before = await parked()
+  if (before.length < 2) return
+  const limit = Math.min(before.length, 5)
+  const body = { action: 'resend', filter: { status: 'PARKED' }, note: 'much at once', limit }
   await fetch(`${target.url}/reconciliation/events/bulk`, {
     method: 'POST',
     headers: { authorization: `Bearer ${OPERATOR_TOKEN}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(5000)
   }).catch(() => {})
-  await mayBeReached().catch(() => {})
+  // What is parked may change until the request has its turn.
+  const after = await parked().catch(() => [])
+  for (const eventId of new Set([...before, ...after].map(({ id }) => id)))
+    journal.write({ kind: 'operator', service: 'market', action: 'resend', eventId, status: 'unknown' })
 }
