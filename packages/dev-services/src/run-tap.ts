@@ -9,6 +9,8 @@ export interface TapResult {
   passed: number
   failed: number
   skipped: number
+  /** What tap reports of the tests that failed. */
+  failures?: string[]
 }
 
 function isAlive(pid: number): boolean {
@@ -44,15 +46,41 @@ function tapProgram(): string {
 }
 
 /** The counts of tap's closing line `# { total: 5, pass: 4, skip: 1 }`; undefined when it is missing. */
-export function tapCounts(output: string): Omit<TapResult, 'exitCode'> | undefined {
+export function tapCounts(output: string): Pick<TapResult, 'passed' | 'failed' | 'skipped'> | undefined {
   const summary = [...output.matchAll(/# \{ total: \d+[^}]*\}/g)].at(-1)?.[0]
   if (summary === undefined) return undefined
   const count = (key: string) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0)
   return { passed: count('pass'), failed: count('fail'), skipped: count('skip') + count('todo') }
 }
 
+const FAILURES_MAX = 20
+const FAILURE_LINES_MAX = 60
+
+/** What tap reports of the tests that failed, each with the file and the tests around it; at most 20. */
+export function failuresIn(output: string): string[] {
+  const lines = output.split('\n')
+  const found: string[] = []
+  // The subtests around a line: each with its name, and how many failures there were before it.
+  const around: { name: string; before: number }[] = []
+  for (const [at, line] of lines.entries()) {
+    const indent = /^ */.exec(line)?.[0] ?? ''
+    const depth = indent.length / 4
+    const name = /^ *# Subtest: (.*)/.exec(line)?.[1]
+    if (name !== undefined) around.splice(depth, Number.POSITIVE_INFINITY, { name, before: found.length })
+    if (!/^ *not ok /.test(line) || / # (TODO|SKIP)/i.test(line)) continue
+    // Of a subtest in which something failed, that is told.
+    const ended = line.includes(' # time=') ? around[depth] : undefined
+    if (ended !== undefined && found.length > ended.before) continue
+    const last = lines.findIndex((text, n) => n > at && text === `${indent}  ...`)
+    const block = lines.slice(at, last === -1 ? at + 1 : Math.min(last + 1, at + FAILURE_LINES_MAX))
+    const path = around.slice(0, depth).map(({ name }) => name)
+    found.push([path.join(' > '), ...block.map(text => text.slice(indent.length))].join('\n'))
+  }
+  return found.slice(0, FAILURES_MAX)
+}
+
 /** The line that ends every run. */
-export function sumLine(result: Omit<TapResult, 'exitCode'>): string {
+export function sumLine(result: Pick<TapResult, 'passed' | 'failed' | 'skipped'>): string {
   return `${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`
 }
 
@@ -69,18 +97,19 @@ export async function runTap(args: readonly string[], env: NodeJS.ProcessEnv): P
       env: { ...env, PATH: toolPath },
       stdio: ['ignore', 'pipe', 'inherit']
     })
-    let tail = ''
+    let output = ''
     tap.stdout.setEncoding('utf8').on('data', (text: string) => {
       process.stdout.write(text)
-      tail = (tail + text).slice(-4000)
+      output += text
     })
     const forward = (signal: NodeJS.Signals) => tap.kill(signal)
     process.on('SIGINT', forward).on('SIGTERM', forward)
     const exitCode = await new Promise<number>(done => tap.on('close', code => done(code ?? 1)))
     process.off('SIGINT', forward).off('SIGTERM', forward)
-    const counts = tapCounts(tail)
-    if (counts === undefined) return { exitCode: exitCode === 0 ? 1 : exitCode, passed: 0, failed: 1, skipped: 0 }
-    return { exitCode, ...counts }
+    const failures = failuresIn(output)
+    const counts = tapCounts(output.slice(-4000))
+    if (counts === undefined) return { exitCode: exitCode || 1, passed: 0, failed: 1, skipped: 0, failures }
+    return { exitCode, ...counts, failures }
   } finally {
     rmSync(cwd, { recursive: true, force: true })
   }

@@ -11,7 +11,8 @@ import { runTap, sumLine, type TapResult } from '../run-tap.ts'
 import { runTool } from '../run-tool.ts'
 import { startTestServers } from '../test-servers.ts'
 
-const failures: string[] = []
+const failedStages: string[] = []
+const failedTests: string[] = []
 
 async function stage(name: string, work: () => Promise<boolean>): Promise<void> {
   console.log(`# ${name}`)
@@ -21,7 +22,7 @@ async function stage(name: string, work: () => Promise<boolean>): Promise<void> 
     console.error(error)
   }
   console.log(`# ${name}: FAILED`)
-  failures.push(name)
+  failedStages.push(name)
 }
 
 const tool = async (...command: string[]) => (await runTool(command, { print: true })).exitCode === 0
@@ -31,6 +32,7 @@ const sum: TapResult = { exitCode: 0, passed: 0, failed: 0, skipped: 0 }
 async function tests(files: string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const result = await runTap(files, env)
   for (const key of ['exitCode', 'passed', 'failed', 'skipped'] as const) sum[key] += result[key]
+  failedTests.push(...(result.failures ?? []))
   // failed tests are in the sum already
   return result.exitCode === 0 || result.failed > 0
 }
@@ -62,6 +64,8 @@ await stage('tests', async () => {
   }
 })
 
-if (failures.length > 0) console.log(`# failed: ${failures.join(', ')}`)
-console.log(sumLine({ ...sum, failed: sum.failed + failures.length }))
-process.exitCode = failures.length > 0 || sum.exitCode > 0 ? 1 : 0
+// once more at the end, where whoever keeps only the end of a long log finds them
+for (const failure of failedTests) console.log(`# failed: ${failure}`)
+if (failedStages.length > 0) console.log(`# failed: ${failedStages.join(', ')}`)
+console.log(sumLine({ ...sum, failed: sum.failed + failedStages.length }))
+process.exitCode = failedStages.length > 0 || sum.exitCode > 0 ? 1 : 0
