@@ -21,4 +21,4 @@ export const Undecodable = createError('SF_EVENTS_UNDECODABLE', 'Not a CloudEven
 /** A delivery whose signature is absent or wrong, or by a key that is not its source's. */
 export const BadSignature = createError('SF_EVENTS_SIGNATURE_INVALID', 'The signature is not accepted: %s', 403)
 /** A key that nothing can be signed, or verified, with. */
-export const SigningKeyInvalid = createError('SF_EVENTS_KEY_INVALID', 'Key %s: %s', 500, TypeError)
+export const SigningKeyInvalid = createError('SF_EVENTS_KEY_INVALID', 'Option "%s": %s', 500, TypeError)

@@ -43,7 +43,7 @@ const SECRET_BYTES = 32
  * @throws SF_EVENTS_KEY_INVALID
  */
 export function signMessage(message: Outgoing, { keyId, key }: SigningKey): Outgoing {
-  checkKey(keyId, key, 'private')
+  checkKey('sign', keyId, key, 'private')
   const bytes = canonicalBytes({ ...message, key: Buffer.from(message.key), raw: message.value })
   const signature = key.type === 'secret' ? hmac(key, bytes) : signBytes(null, bytes, key)
   return {
@@ -82,18 +82,21 @@ export function verifyDelivery(
     throw new BadSignature('it does not fit')
 }
 
-/** @throws SF_EVENTS_KEY_INVALID */
-export function checkKey(keyId: unknown, key: KeyObject, asymmetric: 'private' | 'public'): void {
+/**
+ * @param option the option that holds the key: the message names it
+ * @throws SF_EVENTS_KEY_INVALID
+ */
+export function checkKey(option: string, keyId: unknown, key: KeyObject, asymmetric: 'private' | 'public'): void {
   if (typeof keyId !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(keyId))
-    throw new SigningKeyInvalid(String(keyId), 'the id must be 1 to 200 visible ASCII characters')
+    throw new SigningKeyInvalid(option, 'the id of a key must be 1 to 200 visible ASCII characters')
   if (key?.type === 'secret') {
     if ((key.symmetricKeySize ?? 0) >= SECRET_BYTES) return
-    throw new SigningKeyInvalid(keyId, `a secret has at least ${SECRET_BYTES} bytes`)
+    throw new SigningKeyInvalid(option, `key ${keyId}: a secret has at least ${SECRET_BYTES} bytes`)
   }
   if (key?.type !== asymmetric || key.asymmetricKeyType !== 'ed25519')
     throw new SigningKeyInvalid(
-      keyId,
-      `it must be a secret or a ${asymmetric} Ed25519 key, as a KeyObject of node:crypto`
+      option,
+      `key ${keyId} must be a secret or a ${asymmetric} Ed25519 key, as a KeyObject of node:crypto`
     )
 }
 

@@ -155,7 +155,7 @@ export function parseInboxOptions(given: unknown): ParsedOptions {
   const retry = parseOptions('@steadfast/inbox, retry', RetrySchema, options.retry)
   if (options.group !== undefined) checkGroup(options.group)
   for (const keys of Object.values(options.verify?.keys ?? {}))
-    for (const [keyId, key] of Object.entries(keys)) checkKey(keyId, key, 'public')
+    for (const [keyId, key] of Object.entries(keys)) checkKey('verify', keyId, key, 'public')
   return { ...options, retry }
 }
 

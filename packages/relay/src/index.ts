@@ -21,7 +21,7 @@ declare module 'fastify' {
 
 async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promise<void> {
   const options = parseOptions('@steadfast/relay', RelayOptionsSchema, given)
-  if (options.sign !== undefined) checkKey(options.sign.keyId, options.sign.key, 'private')
+  if (options.sign !== undefined) checkKey('sign', options.sign.keyId, options.sign.key, 'private')
   const { transport, outbox } = fastify as unknown as {
     transport: Transport
     outbox?: { schema: string; onCommit(listener: () => void): () => void }
