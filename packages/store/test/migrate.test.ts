@@ -32,6 +32,14 @@ t.test('from empty, then twice', async t => {
   t.same(seen, all)
 })
 
+t.test('from empty by a pool that has one client', async t => {
+  const { url } = await testDatabase(t)
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  t.teardown(() => pool.end())
+  t.same(await migrate(pool), all)
+  t.same(await doctor(pool), [])
+})
+
 t.test('by two processes at once', async t => {
   const { url, pool } = await testDatabase(t)
   const children = [0, 1, 2].map(() => fork(child, [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))

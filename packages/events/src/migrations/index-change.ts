@@ -2,6 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { queryRows } from '../postgres/query-rows.ts'
 import type { IndexChange, MigrationClient, MigrationSet } from './types.ts'
 
+/** The statement that makes or drops an index within a transaction, for tables that nobody uses yet. */
+export const plainChange = (inSql: string, change: IndexChange): string =>
+  'drop' in change
+    ? `drop index if exists ${inSql}.${change.drop}`
+    : `create ${change.unique ? 'unique ' : ''}index ${change.index} on ${inSql}.${change.on}`
+
 /** The statement that makes an index. */
 export const createIndex = (inSql: string, change: Extract<IndexChange, { index: string }>): string =>
   `create ${change.unique ? 'unique ' : ''}index concurrently ${change.index} on ${inSql}.${change.on}`

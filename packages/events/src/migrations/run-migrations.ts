@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { noteStep, prepareBookkeeping } from './bookkeeping.ts'
 import { describeHolder } from './describe-holder.ts'
-import { changeIndex } from './index-change.ts'
+import { changeIndex, plainChange } from './index-change.ts'
 import { isUpToDate, latestOf, readSchemaState } from './schema-state.ts'
 import {
   type LendClient,
@@ -20,7 +20,8 @@ const DEADLOCK = '40P01'
  * works outside of one, so that processes that start together apply each step once. Works through pgbouncer.
  *
  * A step waits for the locks it needs for a short time only, and tries again after a pause: who comes behind it in
- * the queue would wait as long as it does. A schema that is up to date is only read.
+ * the queue would wait as long as it does. A schema that is up to date is only read. In one that is made here nobody
+ * writes yet: its steps are all transactions.
  *
  * @param lend  is asked for a second client, while the first is in use, by a step that works outside of a transaction
  * @returns the versions that were applied here
@@ -30,7 +31,9 @@ export async function runMigrations(lend: LendClient, set: MigrationSet, limits 
   if (await lend(client => isUpToDate(client, set))) return []
   const applied: number[] = []
   for (let failures = 0; ; ) {
-    const outcome = await lend(client => applyNext(client, lend, set, limits))
+    const outcome = await lend(client =>
+      applyNext(client, lend, set, limits, applied[0] === set.migrations[0]?.version)
+    )
     if (outcome.kind === 'finished') return applied
     if (outcome.kind === 'applied') {
       applied.push(outcome.step.version)
@@ -54,7 +57,8 @@ async function applyNext(
   client: MigrationClient,
   lend: LendClient,
   set: MigrationSet,
-  limits: MigrationLimits
+  limits: MigrationLimits,
+  isFresh: boolean
 ): Promise<Outcome> {
   let next: Migration | undefined
   // Whatever the role's default: each statement sees what was committed before it, and no snapshot outlives it.
@@ -66,6 +70,7 @@ async function applyNext(
     if (next === undefined) return await end(client, { kind: 'finished' })
     await prepareBookkeeping(client, set, state)
     if ('sql' in next) await client.query(next.sql(set.inSql))
+    else if (isFresh) for (const change of next.concurrently) await client.query(plainChange(set.inSql, change))
     else await changeIndexes(client, lend, set, next, limits.secondClientMs)
     await noteStep(client, set, next)
     await client.query('commit')

@@ -4,6 +4,4 @@
  */
 export const reactions = (s: string) => `
 alter table ${s}.event add column reacted_to text, add column reacted_at timestamptz;
-create index event_unreacted on ${s}.event (type, id) where status in ('PARKED', 'RESOLVED') and awaits_from is not null
-  and reacted_to is distinct from status || ' ' || coalesce(park_reason, '');
 `

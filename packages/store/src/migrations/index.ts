@@ -6,6 +6,7 @@ import { replays } from './004-replays.ts'
 import { topics } from './005-topics.ts'
 import { awaitsReceipt } from './006-awaits-receipt.ts'
 import { reactions } from './007-reactions.ts'
+import { reactionsIndex } from './008-reactions-index.ts'
 
 /** All steps in order. Append only. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -15,5 +16,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: 'replays', compatibleFrom: 2, sql: replays },
   { version: 5, name: 'topics', compatibleFrom: 2, sql: topics },
   { version: 6, name: 'awaits-receipt', compatibleFrom: 1, sql: awaitsReceipt },
-  { version: 7, name: 'reactions', compatibleFrom: 1, sql: reactions }
+  { version: 7, name: 'reactions', compatibleFrom: 1, sql: reactions },
+  { version: 8, name: 'reactions-index', compatibleFrom: 1, concurrently: reactionsIndex }
 ]
