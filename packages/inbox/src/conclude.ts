@@ -13,6 +13,7 @@ import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { ALARMS, CLAIMS, DISBELIEVED } from './classify.ts'
 import type { Consumer } from './consumer.ts'
+import { isUnanswered } from './context.ts'
 import { refusedSignal } from './signals.ts'
 
 /** Why a delivery is refused. `alarm`: a code of what a person must see. */
@@ -26,7 +27,8 @@ export interface Verdict {
 
 /**
  * Stores a verdict in a transaction of its own, and in the same one tells the asker, and parks the request that a
- * refused answer belongs to.
+ * refused answer belongs to. What tells this service of its own unanswered request is held instead: nobody else would
+ * hear of the refusal.
  *
  * @returns false when the delivery is finished already, or another event has its id
  */
@@ -35,6 +37,7 @@ export async function refuse(
   { row, raw }: { row: NewDelivery; raw: Buffer },
   { status, error, alarm, expired = false }: Verdict
 ): Promise<boolean> {
+  if (isUnanswered(row)) return await hold(consumer, row, { status, error })
   const { host, schema } = consumer
   let parked: ParkedMessage | undefined
   const stored = await host.outbox.transaction(async tx => {
@@ -63,13 +66,16 @@ export async function refuse(
   return true
 }
 
-/** Gives a delivery up to a person; its request, if it is an answer, is parked with a link to it. */
+/**
+ * Gives a delivery up to a person; its request, if it is an answer, is parked with a link to it. `attempts`: of its
+ * handler, if it was run.
+ *
+ * @returns false when the delivery is finished already
+ */
 export async function hold(
   consumer: Consumer,
   row: NewDelivery,
-  attempts: number,
-  status: number,
-  error: DeliveryError
+  { status, error, attempts }: Verdict & { attempts?: number }
 ): Promise<boolean> {
   const { eventId } = row
   let parked: ParkedMessage | undefined

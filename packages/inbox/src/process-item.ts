@@ -158,7 +158,7 @@ async function fail(
     return stored ? { outcome: 'refused', status, error } : undefined
   }
   const conclusion = await putOff(consumer, item, failure, { attempts: 1, dueInMs: jitter(first ?? 0) }, pass)
-  if (conclusion !== undefined && first === undefined) await hold(consumer, item.row, 1, status, error)
+  if (conclusion !== undefined && first === undefined) await hold(consumer, item.row, { attempts: 1, status, error })
   return conclusion
 }
 

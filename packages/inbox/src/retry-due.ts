@@ -200,7 +200,7 @@ async function failAgain(
   const delayMs = retry.delaysMs[attempts - 1]
   if (delayMs !== undefined) await later(consumer, row, attempts, jitter(delayMs), error)
   else if (onExhausted === 'refuse') return await refuse(consumer, item, { status, error })
-  else await hold(consumer, row, attempts, status, error)
+  else await hold(consumer, row, { attempts, status, error })
   return false
 }
 

@@ -223,6 +223,15 @@ t.test('a process without the handler leaves what is told to one that has it, ho
   t.same(told, [])
 })
 
+t.test('data that no number of a handler holds are held, not refused', async t => {
+  const { park, app, reactions, set, told } = await shop(t)
+  await set(`payload = '{"id":"k","n":9007199254740993}'`)
+  await park()
+  await retryOnce(app)
+  matchWhole(t, await reactions(), [{ state: 'HELD', attempts: 0, message: /9007199254740993/ }])
+  t.same(told, [])
+})
+
 t.test('nobody can send what tells of a request', async t => {
   const { app, told, id, pool } = await shop(t)
   const forged = { ...Task, type: `steadfast.unanswered.${Task.type}`, topic: TaskDone.topic } as unknown as typeof Task

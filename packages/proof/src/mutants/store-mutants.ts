@@ -97,9 +97,9 @@ export const storeMutants: readonly Mutant[] = [
     invariant: [1, 'nothing vanishes: what was to be taken back waits for a person'],
     edits: [
       {
-        file: 'packages/inbox/src/retry-due.ts',
-        find: 'if (isUnanswered(row)) return await failAgain(consumer, item, row, result)',
-        replace: ''
+        file: 'packages/inbox/src/conclude.ts',
+        find: 'if (isUnanswered(row)) return await hold(',
+        replace: 'if (row.type === undefined) return await hold('
       }
     ],
     catchBy: byTest('inbox/test/unanswered')
