@@ -1,4 +1,4 @@
-import { launchKafka, until } from '@steadfast/dev-services'
+import { launchKafka, makeTopics, until } from '@steadfast/dev-services'
 import kafkajs from 'kafkajs'
 import t from 'tap'
 import { missingKafka, startTestLoop, type TestLoop } from './helper.ts'
@@ -41,7 +41,10 @@ t.test('market and deploy work under exactly the rights of RIGHTS.md', { skip },
 
   const rights = readRights()
   const topics = new Set(rights.filter(({ kind }) => kind === 'topic').map(({ name }) => name))
-  await admin.createTopics({ topics: [...topics].map(topic => ({ topic, numPartitions: 6 })) })
+  await makeTopics(
+    admin,
+    [...topics].map(topic => ({ topic, numPartitions: 6 }))
+  )
   for (const right of rights) await grant(admin, right)
 
   const loop = await startTestLoop(t, {

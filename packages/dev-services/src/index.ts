@@ -5,6 +5,7 @@ export { findPgbouncer, launchPgbouncer, type Pgbouncer } from './launch-pgbounc
 export { launchPostgres, type PostgresOptions, type PostgresServer } from './launch-postgres.ts'
 export { type Lifeline, type LifelineOptions, startLifeline } from './lifeline.ts'
 export { listenTo } from './listen-to.ts'
+export { makeTopics } from './make-topics.ts'
 export { type Matcher, matchWhole } from './match-whole.ts'
 export { prepareKafka } from './prepare-kafka.ts'
 export type { KafkaBroker, KafkaOptions, StopKafkaOptions } from './start-broker.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import t from 'tap'
-import { launchKafka, matchWhole, testKafka } from '../src/index.ts'
+import { launchKafka, makeTopics, matchWhole, testKafka } from '../src/index.ts'
 
 const kafka = testKafka(t)
 const skip = kafka ? false : 'no Kafka: Java ≥ 17 and Maven needed'
@@ -14,7 +14,7 @@ t.test('comes back after SIGKILL with its messages, and takes its directory with
   const admin = clientOf(broker.brokers).admin()
   const producer = clientOf(broker.brokers).producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await Promise.all([admin.connect(), producer.connect()])
-  await admin.createTopics({ topics: [{ topic: 'thing', numPartitions: 1 }], waitForLeaders: true })
+  await makeTopics(admin, [{ topic: 'thing', numPartitions: 1 }])
   await producer.send({ topic: 'thing', acks: -1, messages: [{ value: 'one' }, { value: 'two' }] })
   await broker.kill9()
   await broker.restart()

@@ -1,4 +1,4 @@
-import { testKafka, until } from '@steadfast/dev-services'
+import { makeTopics, testKafka, until } from '@steadfast/dev-services'
 import type { Delivery, PublishResult } from '@steadfast/events'
 import { createKafkaTransport } from '@steadfast/transport-kafka'
 import kafkajs, { type Admin } from 'kafkajs'
@@ -107,7 +107,7 @@ t.test(
     t.equal(toOther.filter(({ result }) => !result.ok).length, 0, 'nothing of the other topic failed')
 
     // With more partitions than it had: what was known of the old one says nothing of the new one.
-    await admin.createTopics({ topics: [{ topic: doomed, numPartitions: 4 }] })
+    await makeTopics(admin, [{ topic: doomed, numPartitions: 4 }])
     await until(async () => (await due()) === 0, { ...PATIENT, what: 'what waited to be sent' })
     t.equal((await rows(`status <> 'PUBLISHED' or count <> 1 or failing_since is not null`)).length, 0)
     await until(() => app.relay.health().topics === undefined, PATIENT)

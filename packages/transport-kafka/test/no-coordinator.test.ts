@@ -37,6 +37,7 @@ t.test(
     t.teardown(() => admin.disconnect())
     const configEntries = [{ name: 'cleanup.policy', value: 'compact' }]
     await admin.createTopics({
+      waitForLeaders: false,
       topics: [{ topic: '__consumer_offsets', numPartitions: 1, replicationFactor: 1, configEntries }]
     })
     await until(() => texts(seen).includes('m'), { what: 'the delivery' })

@@ -11,12 +11,16 @@ t.test('publishing for long holds nothing of the calls before', async t => {
   const context = { settings: { connectionTimeoutMs: 1000, requestTimeoutMs: 1000 } } as PublishContext
   const publish = createPublish(context, () => false)
   const { signal } = new AbortController()
-  const many = async () => {
+  const growth: number[] = []
+  let before = Number.NaN
+  for (let round = 0; round < 6; round++) {
     for (let n = 0; n < 20_000; n++) await publish([], signal)
     collect()
-    return process.memoryUsage().heapUsed
+    const after = process.memoryUsage().heapUsed
+    growth.push(after - before)
+    before = after
   }
-  const before = await many()
-  const after = await many()
-  t.ok(after - before < 1_000_000, `${after - before} bytes more after 20,000 calls`)
+  // What a compiler or a cache takes, it takes in some rounds; what is held grows in all of them.
+  const least = Math.min(...growth.slice(1))
+  t.ok(least < 1_000_000, `20,000 calls hold ${growth.slice(1).join(', ')} bytes more`)
 })

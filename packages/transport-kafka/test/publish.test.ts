@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { testKafka, until } from '@steadfast/dev-services'
+import { makeTopics, testKafka, until } from '@steadfast/dev-services'
 import { AUTHORIZER, denyWriting } from '@steadfast/dev-services/kafka-acl'
 import type { Delivery, Transport } from '@steadfast/events'
 import kafkajs from 'kafkajs'
@@ -26,7 +26,7 @@ async function topicWith(settings: Record<string, string>, partitions = 1): Prom
   const admin = new kafkajs.Kafka({ brokers }).admin()
   await admin.connect()
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] })
+  await makeTopics(admin, [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }])
   await admin.disconnect()
   return topic
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   freePort,
   launchPostgres,
+  makeTopics,
   type PostgresServer,
   startProxy,
   type TcpProxy,
@@ -112,7 +113,7 @@ async function createTopics(brokers: string): Promise<void> {
     { topic: FORBIDDEN_TOPIC, numPartitions }
   ]
   await withAdmin(brokers, async admin => {
-    await admin.createTopics({ topics })
+    await makeTopics(admin, topics)
     await denyWriting(admin, FORBIDDEN_TOPIC)
   })
 }
