@@ -1,4 +1,5 @@
 import { parseOptions } from '@steadfast/events'
+import { findPool } from '@steadfast/events/postgres'
 import { type Answer, ignoreLate, isFailing, markServed } from '@steadfast/outbox'
 import {
   beginIdempotent,
@@ -38,7 +39,7 @@ export interface IdempotencyKeyRouteOptions {
 async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
   const options = parseOptions('@steadfast/idempotency-key', IdempotencyKeyOptionsSchema, given)
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
-  const { pool } = (fastify as unknown as { pg: { pool: Queryable } }).pg
+  const pool = findPool<Queryable>(fastify, '@steadfast/idempotency-key', {})
   fastify.addHook('onReady', () => requireSchema(pool, schema, 'idempotency-key'))
   const names = keptNames(options.headers)
   const { ttlMs, principal } = options

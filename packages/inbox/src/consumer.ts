@@ -97,7 +97,11 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     onStarve: () => consumer.subscription?.resume()
   })
   const silent = (ms: number) => new DatabaseSilent(ms)
-  const bounded = boundedQueries(runtime.host.pg.pool, { clients: QUERY_CLIENTS, timeoutMs: QUERY_TIMEOUT_MS, silent })
+  const bounded = boundedQueries(runtime.host.outbox.pool, {
+    clients: QUERY_CLIENTS,
+    timeoutMs: QUERY_TIMEOUT_MS,
+    silent
+  })
   const consumer: Consumer = {
     ...runtime,
     name,

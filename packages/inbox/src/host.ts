@@ -22,11 +22,11 @@ export interface Host {
   outbox: {
     source: string
     schema: string
+    pool: Queryable & BoundedPool & { options?: { max?: number } }
     replyTo: string
     contracts: ReadonlyMap<string, EventContract>
     sends(type: string): boolean
     transaction<T>(fn: (tx: Pick<DeliveryTransaction, 'query' | 'write'>) => Promise<T>): Promise<T>
   }
   transport: Transport
-  pg: { pool: Queryable & BoundedPool & { options?: { max?: number } } }
 }

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events'
-import type {} from '@fastify/postgres'
 import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -84,7 +83,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   const registry = createRegistry()
   const closing = new AbortController()
   setMaxListeners(0, closing.signal)
-  const concurrency = options.concurrency ?? Math.max(1, (host.pg.pool.options?.max ?? 10) - 2)
+  const concurrency = options.concurrency ?? Math.max(1, (host.outbox.pool.options?.max ?? 10) - 2)
   const runtime = {
     fastify,
     host,
@@ -139,7 +138,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       return lags.reduce((a, b) => a + b, 0n)
     },
     async progress(eventId) {
-      const row = await getDelivery(storeOn(host.pg.pool, schema), group, eventId)
+      const row = await getDelivery(storeOn(host.outbox.pool, schema), group, eventId)
       const own = consumers.get(group)
       const signal = row && own && signalsTo(own, row) ? inProgressSignal(row, host.outbox.source) : undefined
       if (signal === undefined) return false
@@ -151,7 +150,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   fastify.decorate('inbox', Object.assign(decoration, { [kConsumers]: consumers }))
 
   fastify.addHook('onReady', async () => {
-    await requireSchema(host.pg.pool, schema, 'inbox')
+    await requireSchema(host.outbox.pool, schema, 'inbox')
     for (const name of registry.groups()) if (!consumers.has(name)) consumers.set(name, createConsumer(runtime, name))
     if (options.ensureTopics) {
       topics = makeTopics(topicsToMake(host, all(), options.ensureTopics.partitions), { ...runtime, log: fastify.log })
@@ -199,6 +198,6 @@ export type {
 export const steadfastInbox = fp(inbox, {
   fastify: '5.x',
   name: '@steadfast/inbox',
-  dependencies: ['@fastify/postgres', '@steadfast/outbox']
+  dependencies: ['@steadfast/outbox']
 })
 export default steadfastInbox

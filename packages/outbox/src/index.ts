@@ -1,4 +1,4 @@
-import type {} from '@fastify/postgres'
+import { findPool } from '@steadfast/events/postgres'
 import { guardPool, requireSchema } from '@steadfast/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -41,7 +41,7 @@ declare module 'fastify' {
 
 async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promise<void> {
   const options = readOptions(given)
-  const { pool } = fastify.pg
+  const pool = findPool(fastify, '@steadfast/outbox', options)
   const { outbox, open } = createOutbox(pool, options, fastify.log)
 
   fastify.decorate('outbox', outbox)
@@ -85,7 +85,6 @@ export { ignoreLate, isFailing, markServed }
 
 export const steadfastOutbox = fp(steadfast, {
   fastify: '5.x',
-  name: '@steadfast/outbox',
-  dependencies: ['@fastify/postgres']
+  name: '@steadfast/outbox'
 })
 export default steadfastOutbox

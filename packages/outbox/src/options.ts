@@ -1,5 +1,7 @@
 import { CENTURY_MS, durationOption, EVENT_DEFAULTS, instanceOption, parseOptions } from '@steadfast/events'
+import { poolOptions } from '@steadfast/events/postgres'
 import { DEFAULT_SCHEMA } from '@steadfast/store'
+import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import type { AnyContract } from './request-transaction.ts'
 
@@ -9,6 +11,10 @@ export interface OutboxOptions {
   source: string
   /** The contracts this service may send. Default none. */
   contracts?: readonly AnyContract[]
+  /** Where connections come from, for the plugins after it as well: a pool of node-postgres, of yours. Default `fastify.pg.pool`. */
+  pool?: Pool
+  /** The same, by the name under which @fastify/postgres was registered. */
+  pg?: string
   /** PostgreSQL schema of Steadfast's tables. Default `steadfast`. */
   schema?: string
   /** The topic where this service wants refusals, progress and receipts. Default `<source>.signals`. */
@@ -51,11 +57,12 @@ export const OutboxOptionsSchema = Type.Object({
   }),
   idleInTransactionTimeoutMs: durationOption(60_000),
   statementTimeoutMs: durationOption(30_000, { minimum: 0 }),
-  connectTimeoutMs: durationOption(10_000)
+  connectTimeoutMs: durationOption(10_000),
+  ...poolOptions<Pool>()
 })
 
 /** Options with every default filled in. */
-export type Settings = Required<OutboxOptions>
+export type Settings = Required<Omit<OutboxOptions, 'pool' | 'pg'>> & Pick<OutboxOptions, 'pool' | 'pg'>
 
 /** @throws SF_OPTIONS_INVALID */
 export function readOptions(given: OutboxOptions): Settings {

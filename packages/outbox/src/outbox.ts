@@ -1,6 +1,7 @@
 import { buildEvent, type EventContract, type ExactJson, type NewEvent } from '@steadfast/events'
-import { type Queryable, storeOn, type TransactionOptions, type TransactionPool, writeEvents } from '@steadfast/store'
+import { type Queryable, storeOn, type TransactionOptions, writeEvents } from '@steadfast/store'
 import type { FastifyBaseLogger } from 'fastify'
+import type { Pool } from 'pg'
 import * as channels from './channels.ts'
 import { AnswersNothing, CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
 import type { Settings } from './options.ts'
@@ -15,6 +16,8 @@ import {
 export interface Outbox {
   readonly source: string
   readonly schema: string
+  /** Where its connections come from, and those of the plugins after it. */
+  readonly pool: Pool
   readonly replyTo: string
   /** What this service may send, by type. */
   readonly contracts: ReadonlyMap<string, EventContract>
@@ -44,11 +47,7 @@ type Listener = (events: readonly NewEvent[]) => void
 export type Open = (log: FastifyBaseLogger, incoming?: Record<string, unknown>) => RequestTransaction
 
 /** Makes what the server is decorated with, and what opens the transactions of requests. */
-export function createOutbox(
-  pool: TransactionPool,
-  options: Settings,
-  log: FastifyBaseLogger
-): { outbox: Outbox; open: Open } {
+export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogger): { outbox: Outbox; open: Open } {
   const { source, schema, replyTo } = options
   const contracts = byType(options.contracts)
   const listeners = new Set<Listener>()
@@ -59,6 +58,7 @@ export function createOutbox(
   const outbox: Outbox = {
     source,
     schema,
+    pool,
     replyTo,
     contracts,
     sends: type => contracts.has(type),

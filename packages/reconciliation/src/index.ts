@@ -1,9 +1,10 @@
-import type {} from '@fastify/postgres'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { InvalidOptions } from '@steadfast/events'
+import { findPool } from '@steadfast/events/postgres'
 import { checkIdentifier, DEFAULT_SCHEMA, requireSchema } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Pool } from 'pg'
 import { createContext } from './context.ts'
 import { guard } from './guard.ts'
 import { OWNER, type ReconciliationOptions, readOptions } from './options.ts'
@@ -26,7 +27,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
   if (source === undefined)
     throw new InvalidOptions(OWNER, 'option "source" is needed where @steadfast/outbox is not registered before')
   const schema = checkIdentifier('schema', options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA)
-  const { pool } = fastify.pg
+  const pool = findPool<Pool>(fastify, OWNER, options)
   const context = createContext(
     pool,
     { ...options, source, schema, consumer: options.consumer ?? source },
@@ -56,7 +57,6 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
 export const reconciliation = fp(reconciliationPlugin, {
   fastify: '5.x',
   name: OWNER,
-  dependencies: ['@fastify/postgres'],
   // Its own scope, so that `prefix` counts and its hooks touch no other route.
   encapsulate: true
 })

@@ -1,4 +1,6 @@
 import { durationOption, functionOption, InvalidOptions, parseOptions } from '@steadfast/events'
+import { poolOptions } from '@steadfast/events/postgres'
+import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
 import type { Peer } from './ask-peer.ts'
 import type { Authorizer } from './guard.ts'
@@ -15,6 +17,10 @@ export interface ReconciliationOptions {
   consumer?: string
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
+  /** Where connections come from: a pool of node-postgres, of yours. Default: the outbox's, else `fastify.pg.pool`. */
+  pool?: Pool
+  /** The same, by the name under which @fastify/postgres was registered. */
+  pg?: string
   /** Services whose reconciliation routes this one may ask, by their source. */
   peers?: Record<string, Peer>
   /** The longest question to a peer. Default 5000. */
@@ -37,7 +43,8 @@ export const ReconciliationOptionsSchema = Type.Object({
   peerTimeoutMs: durationOption(5000),
   settleMs: durationOption(10_000, { minimum: 0 }),
   bulkLimit: Type.Integer({ minimum: 1, maximum: 100_000, default: 1000 }),
-  statementTimeoutMs: durationOption(15_000)
+  statementTimeoutMs: durationOption(15_000),
+  ...poolOptions<Pool>()
 })
 
 /** Fastify hands its own options of register on to the plugin. */

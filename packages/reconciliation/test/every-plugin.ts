@@ -1,12 +1,12 @@
 import { matchWhole, until } from '@steadfast/dev-services'
 import type { Test } from 'tap'
-import { loop, type Prepare } from './two-services.ts'
+import { type Connect, loop, type Prepare } from './two-services.ts'
 
 /**
  * Takes two services through what every plugin does: events are sent and confirmed, refused and run again, held and
  * released, sent again when no answer comes, replayed, and compared.
  */
-export async function everyPlugin(t: Test, prepare: Prepare = async () => undefined): Promise<void> {
+export async function everyPlugin(t: Test, prepare: Prepare = async () => undefined, connect?: Connect): Promise<void> {
   let fixed = false
   const handled: string[] = []
   const { market, deploy, ask, compare, statusOf } = await loop(
@@ -17,7 +17,8 @@ export async function everyPlugin(t: Test, prepare: Prepare = async () => undefi
       if (fixed) return 'answer'
       return key === 'bad' ? 'refuse' : key === 'stuck' ? 'fail' : 'answer'
     },
-    prepare
+    prepare,
+    connect
   )
   const becomes = (id: string, status: string) =>
     until(async () => (await statusOf(id)) === status, { what: `${id} is ${status}`, timeoutMs: 60_000 })

@@ -6,7 +6,8 @@ import relay from '@steadfast/relay'
 import { migrate } from '@steadfast/store'
 import sweeper from '@steadfast/sweeper'
 import postgresTransport from '@steadfast/transport-postgres'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Pool } from 'pg'
 import type { Test } from 'tap'
 import { Answered, Asked } from '../../store/test/seed.ts'
 import reconciliation, { type Peer } from '../src/index.ts'
@@ -15,21 +16,30 @@ import type { Json } from './build.ts'
 /** May answer with the address by which the service, though not its transport, is to connect. */
 export type Prepare = (database: TestDatabase) => Promise<string | undefined>
 
+/** How a service has its pool: resolves with the options by which the outbox, and what stands before it, is told. */
+export type Connect = (app: FastifyInstance, connectionString: string) => Promise<{ pool?: Pool; pg?: string }>
+
+const byPlugin: Connect = async (app, connectionString) => {
+  await app.register(postgres, { connectionString, max: 10 })
+  return {}
+}
+
 async function service(
   t: Test,
   source: string,
   logUrl: string | undefined,
   peers: Record<string, Peer>,
-  prepare: Prepare
+  prepare: Prepare,
+  connect: Connect
 ) {
   const database = await testDatabase(t)
   const { url, pool } = database
   await migrate(pool)
   const connectionString = (await prepare(database)) ?? url
   const app = Fastify()
-  await app.register(postgres, { connectionString, max: 10 })
+  const choice = await connect(app, connectionString)
   await app.register(postgresTransport, { connectionString: logUrl ?? url, pollIntervalMs: 20 })
-  await app.register(outbox, { source, contracts: [source === 'market' ? Asked : Answered] })
+  await app.register(outbox, { ...choice, source, contracts: [source === 'market' ? Asked : Answered] })
   await app.register(relay, { pollIntervalMs: 20 })
   await app.register(sweeper, { schedule: false })
   await app.register(inbox, {
@@ -65,9 +75,10 @@ async function service(
 export async function loop(
   t: Test,
   behaviour: (key: string) => 'answer' | 'refuse' | 'fail' | 'silent',
-  prepare: Prepare = async () => undefined
+  prepare: Prepare = async () => undefined,
+  connect: Connect = byPlugin
 ) {
-  const deploy = await service(t, 'deploy', undefined, {}, prepare)
+  const deploy = await service(t, 'deploy', undefined, {}, prepare, connect)
   deploy.app.onEvent(Asked, async (request, reply) => {
     const { key } = request.body
     const what = behaviour(key)
@@ -77,7 +88,7 @@ export async function loop(
     return reply.code(202).send()
   })
   const url = await deploy.app.listen({ port: 0, host: '127.0.0.1' })
-  const market = await service(t, 'market', deploy.url, { deploy: { url: `${url}/r` } }, prepare)
+  const market = await service(t, 'market', deploy.url, { deploy: { url: `${url}/r` } }, prepare, connect)
   market.app.onEvent(Answered, async () => {})
   await market.app.ready()
   t.teardown(() => Promise.all([market.app.close(), deploy.app.close()]))

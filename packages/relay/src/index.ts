@@ -1,5 +1,5 @@
-import type {} from '@fastify/postgres'
 import { checkKey, parseOptions, type Transport } from '@steadfast/events'
+import { findPool } from '@steadfast/events/postgres'
 import { boundedQueries, DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -26,7 +26,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     transport: Transport
     outbox?: { schema: string; onCommit(listener: () => void): () => void }
   }
-  const pool = options.pool ?? fastify.pg.pool
+  const pool = findPool(fastify, '@steadfast/relay', options)
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
   const clients = Math.max(1, Math.min(2, (pool.options.max ?? 10) - 1))
   const queries = boundedQueries(pool, {
@@ -80,7 +80,6 @@ function listeningClient(pool: Pool, notify: true | { connectionString: string }
 export const relay = fp(relayPlugin, {
   fastify: '5.x',
   name: '@steadfast/relay',
-  dependencies: ['@fastify/postgres'],
   decorators: { fastify: ['transport'] }
 })
 export default relay

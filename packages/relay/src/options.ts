@@ -1,4 +1,5 @@
-import { durationOption, instanceOption, type SigningKey } from '@steadfast/events'
+import { durationOption, type SigningKey } from '@steadfast/events'
+import { poolOptions } from '@steadfast/events/postgres'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 
@@ -38,8 +39,10 @@ export interface RelayOptions {
   sign?: SigningKey
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
-  /** Where connections come from. Default `fastify.pg.pool`, of which it takes two at most and never the last. */
+  /** Where connections come from, of which it takes two at most and never the last: a pool of yours. Default: the outbox's. */
   pool?: Pool
+  /** The same, by the name under which @fastify/postgres was registered. */
+  pg?: string
 }
 
 /** What {@link RelayOptions} are checked by. */
@@ -58,5 +61,5 @@ export const RelayOptionsSchema = Type.Object({
   notifyHeartbeatMs: durationOption(5000),
   sign: Type.Optional(Type.Unsafe<SigningKey>({ type: 'object' })),
   schema: Type.Optional(Type.String()),
-  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
+  ...poolOptions<Pool>()
 })

@@ -1,5 +1,5 @@
-import type {} from '@fastify/postgres'
 import { parseOptions } from '@steadfast/events'
+import { findPool } from '@steadfast/events/postgres'
 import { DEFAULT_SCHEMA, requireSchema } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -23,7 +23,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
   const options = parseOptions('@steadfast/sweeper', SweeperOptionsSchema, given)
   const retention = options.retention === false ? false : checkRetention(options.retention)
   const { outbox } = fastify as unknown as { outbox?: { schema: string } }
-  const pool = options.pool ?? fastify.pg.pool
+  const pool = findPool(fastify, '@steadfast/sweeper', options)
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
   const log = fastify.log.child({ name: '@steadfast/sweeper' })
   const sweeper = createSweeper({
@@ -54,7 +54,6 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
 
 export const sweeper = fp(sweeperPlugin, {
   fastify: '5.x',
-  name: '@steadfast/sweeper',
-  dependencies: ['@fastify/postgres']
+  name: '@steadfast/sweeper'
 })
 export default sweeper

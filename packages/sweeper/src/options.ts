@@ -1,4 +1,5 @@
-import { durationOption, instanceOption } from '@steadfast/events'
+import { durationOption } from '@steadfast/events'
+import { poolOptions } from '@steadfast/events/postgres'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import type { Retention } from './retention.ts'
@@ -27,8 +28,10 @@ export interface SweeperOptions {
   closeDeadlineMs?: number
   /** Schema of Steadfast's tables. Default: the outbox's, else `steadfast`. */
   schema?: string
-  /** Where the one connection it uses at a time comes from. Default `fastify.pg.pool`. */
+  /** Where the one connection it uses at a time comes from: a pool of yours. Default: the outbox's. */
   pool?: Pool
+  /** The same, by the name under which @fastify/postgres was registered. */
+  pg?: string
 }
 
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
@@ -45,5 +48,5 @@ export const SweeperOptionsSchema = Type.Object({
   statementTimeoutMs: durationOption(10_000),
   closeDeadlineMs: durationOption(2000),
   schema: Type.Optional(Type.String()),
-  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off']))
+  ...poolOptions<Pool>()
 })

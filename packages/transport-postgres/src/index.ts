@@ -1,4 +1,5 @@
 import { parseOptions, type Transport } from '@steadfast/events'
+import { findPool } from '@steadfast/events/postgres'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Pool } from 'pg'
@@ -16,19 +17,20 @@ export { createPostgresTransport, type PostgresTransport } from './create-transp
 export * as errors from './errors.ts'
 export type { Logger, PostgresTransportOptions } from './options.ts'
 
+const OWNER = '@steadfast/transport-postgres'
+
 const plugin: FastifyPluginAsync<PostgresTransportOptions> = async (fastify, options) => {
-  const settings = parseOptions('@steadfast/transport-postgres', PostgresTransportSchema, options)
-  const given = { logger: fastify.log, ...settings }
-  const shared = (fastify as unknown as { pg?: { pool?: Pool } }).pg?.pool
-  if (given.connectionString === undefined && shared) given.pool ??= shared
-  const transport = createPostgresTransport(given)
+  const settings = parseOptions(OWNER, PostgresTransportSchema, options)
+  const { pg, pool, ...rest } = settings
+  const own = rest.connectionString === undefined ? findPool<Pool>(fastify, OWNER, { pool, pg }) : pool
+  const transport = createPostgresTransport({ logger: fastify.log, ...rest, ...(own && { pool: own }) })
   fastify.decorate('transport', transport)
   fastify.addHook('onClose', () => transport.close(settings.closeTimeoutMs))
 }
 
 /**
  * Decorates `fastify.transport` with a transport on a small log in PostgreSQL. Without `connectionString` and `pool`
- * it uses the pool of @fastify/postgres, where that is registered before.
+ * it uses the pool of the outbox, or of @fastify/postgres, where that is registered before; with `pg` that of a named one.
  */
 export const postgresTransport = fp(plugin, { fastify: '5.x', name: '@steadfast/transport-postgres' })
 export default postgresTransport

@@ -1,4 +1,5 @@
 import { CENTURY_MS, durationOption, instanceOption, parseOptions } from '@steadfast/events'
+import { poolOptions } from '@steadfast/events/postgres'
 import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
 import { InvalidOption } from './errors.ts'
@@ -14,8 +15,8 @@ export interface Logger {
 /** Options of the PostgreSQL transport. Durations are milliseconds. */
 export const PostgresTransportSchema = Type.Object({
   connectionString: Type.Optional(Type.String({ minLength: 1, description: 'for a pool of its own' })),
-  /** A pool of yours; it is not closed. */
-  pool: Type.Optional(instanceOption<Pool>('a pool of node-postgres', ['connect', 'query', 'on', 'off'])),
+  /** A pool of yours; it is not closed. `pg`: the same, by the name under which @fastify/postgres was registered; for the plugin. */
+  ...poolOptions<Pool>(),
   listenConnectionString: Type.Optional(
     Type.String({ minLength: 1, description: 'direct connection for LISTEN where the other goes through pgbouncer' })
   ),

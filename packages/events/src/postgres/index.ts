@@ -1,2 +1,3 @@
+export { findPool, type PoolChoice, poolOptions } from './find-pool.ts'
 export { OWN_TYPES } from './own-types.ts'
 export { type Handle, queryRows, type Statement, TAKES_STATEMENTS } from './query-rows.ts'

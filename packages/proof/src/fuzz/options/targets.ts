@@ -167,8 +167,10 @@ export const TARGETS: readonly Target[] = [
     name: 'outbox',
     plugin: outbox as never,
     schema: OutboxOptionsSchema,
+    kinds: { pool: 'instance' },
     needed: () => ({ source: 'fuzz', contracts: [Asked] }),
-    suitable: () => ({
+    suitable: ground => ({
+      pool: pools(ground),
       source: ['fuzz', 'a', '.a', 'x'.repeat(200)],
       schema: schemas,
       replyTo: ['fuzz.signals', 'a b'],
@@ -272,9 +274,10 @@ export const TARGETS: readonly Target[] = [
     name: 'reconciliation',
     plugin: reconciliation as never,
     schema: ReconciliationOptionsSchema,
-    kinds: { authorize: 'function' },
+    kinds: { authorize: 'function', pool: 'instance' },
     needed: () => ({ authorize: () => true }),
-    suitable: () => ({
+    suitable: ground => ({
+      pool: pools(ground),
       authorize: [() => true, async () => ({ actor: 'me' })],
       source: ['fuzz', 'a b'],
       consumer: ['fuzz'],
