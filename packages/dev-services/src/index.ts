@@ -1,6 +1,8 @@
 export { freePort } from './free-port.ts'
 export { type KafkaRequirements, kafkaRequirements } from './kafka-requirements.ts'
+export { type KeyStore, makeKeyStore } from './key-store.ts'
 export { launchKafka } from './launch-kafka.ts'
+export { type KafkaCluster, launchKafkaCluster } from './launch-kafka-cluster.ts'
 export { findPgbouncer, launchPgbouncer, type Pgbouncer } from './launch-pgbouncer.ts'
 export { launchPostgres, type PostgresOptions, type PostgresServer } from './launch-postgres.ts'
 export { type Lifeline, type LifelineOptions, startLifeline } from './lifeline.ts'

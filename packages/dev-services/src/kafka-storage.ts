@@ -69,18 +69,19 @@ export function serverProperties(
 
 /** Formats by Kafka's own tool (one more JVM) and keeps what it wrote as the template. */
 export async function formatByTool(data: string, config: string): Promise<void> {
-  const cluster = randomBytes(16).toString('base64url')
+  const cluster = newClusterId()
   // one word: an id that begins with a dash would be taken for an option
   await run(java, [...jvmArguments(), 'kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', config])
   copyFileSync(checkpoint(data), formatTemplate)
 }
 
+export const newClusterId = (): string => randomBytes(16).toString('base64url')
+
 /** Formats as the tool does, without its JVM. Without the template, group.version and transaction.version are 0. */
-export function formatByTemplate(data: string): void {
+export function formatByTemplate(data: string, cluster = newClusterId(), node = 1): void {
   mkdirSync(join(data, '__cluster_metadata-0'), { recursive: true })
   if (existsSync(formatTemplate)) copyFileSync(formatTemplate, checkpoint(data))
-  const cluster = randomBytes(16).toString('base64url')
-  writeFileSync(join(data, 'meta.properties'), `version=1\ncluster.id=${cluster}\nnode.id=1\n`)
+  writeFileSync(join(data, 'meta.properties'), `version=1\ncluster.id=${cluster}\nnode.id=${node}\n`)
 }
 
 export function isFormatted(data: string): boolean {
