@@ -1,12 +1,20 @@
 import type { Delivery } from '@steadfast/events'
-import type { KafkaMessage } from 'kafkajs'
 import { type ContiguousPrefix, createContiguousPrefix } from './contiguous-prefix.ts'
 
 /** An offset to commit. */
 export interface Commit {
   topic: string
   partition: number
-  offset: string
+  offset: bigint
+}
+
+/** A record as it was fetched. */
+export interface Fetched {
+  offset: bigint
+  timestamp: bigint
+  key: Buffer | null
+  value: Buffer | null
+  headers: readonly (readonly [name: Buffer | null, value: Buffer | null])[]
 }
 
 /**
@@ -26,7 +34,9 @@ export interface Assignment {
   /** Begins a new run of a partition: what was handed out of it is stale. */
   restart(topic: string, partition: number): void
   /** Makes the delivery of a message. `next` is the offset behind it. */
-  handOut(topic: string, partition: number, message: KafkaMessage, next: bigint): Delivery
+  handOut(topic: string, partition: number, record: Fetched, next: bigint): Delivery
+  /** What lies before `next` is nobody's delivery: markers of transactions, what was aborted, gaps of a compacted log. */
+  skip(topic: string, partition: number, next: bigint): void
   uncommitted(): Commit[]
   committed(commits: readonly Commit[]): void
   end(): void
@@ -51,14 +61,13 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
     }
   }
   let live = true
+  let out = 0
 
   return {
     get live() {
       return live
     },
     get out() {
-      let out = 0
-      for (const run of runs.values()) out += run.out
       return out
     },
     owns: (topic, partition) => runs.has(nameOf(topic, partition)),
@@ -66,41 +75,51 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
     run: (topic, partition) => (live ? runs.get(nameOf(topic, partition)) : undefined),
     ahead: (topic, partition) => runs.get(nameOf(topic, partition))?.prefix.ahead ?? 0,
     restart(topic, partition) {
+      out -= runs.get(nameOf(topic, partition))?.out ?? 0
       runs.set(nameOf(topic, partition), { topic, partition, prefix: createContiguousPrefix(), out: 0 })
     },
-    handOut(topic, partition, message, next) {
+    handOut(topic, partition, record, next) {
       const name = nameOf(topic, partition)
       const run = runs.get(name)
       const place = run?.prefix.add(next)
-      if (run) run.out++
+      if (run) {
+        run.out++
+        out++
+      }
       const delivery: Delivery = {
         topic,
-        headers: readHeaders(message),
-        raw: message.value ?? EMPTY,
-        timestamp: new Date(Number(message.timestamp)),
-        position: `${partition}:${message.offset}`,
+        headers: readHeaders(record.headers),
+        raw: record.value ?? EMPTY,
+        timestamp: new Date(Number(record.timestamp)),
+        position: `${partition}:${record.offset}`,
         done() {
           if (!live || !run || !place || place.done || runs.get(name) !== run) return
           run.out--
+          out--
           run.prefix.done(place)
           onDone()
         }
       }
-      if (message.key) delivery.key = message.key
+      if (record.key) delivery.key = record.key
       return delivery
+    },
+    skip(topic, partition, next) {
+      const prefix = live ? runs.get(nameOf(topic, partition))?.prefix : undefined
+      prefix?.done(prefix.add(next))
+      onDone()
     },
     uncommitted() {
       const commits: Commit[] = []
       if (!live) return commits
       for (const { topic, partition, prefix } of runs.values()) {
         const offset = prefix.uncommitted()
-        if (offset !== undefined) commits.push({ topic, partition, offset: offset.toString() })
+        if (offset !== undefined) commits.push({ topic, partition, offset })
       }
       return commits
     },
     committed(commits) {
       for (const { topic, partition, offset } of commits) {
-        runs.get(nameOf(topic, partition))?.prefix.committed(BigInt(offset))
+        runs.get(nameOf(topic, partition))?.prefix.committed(offset)
       }
     },
     end() {
@@ -110,12 +129,8 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
 }
 
 // A header that came several times keeps its last value. Not by assignment, which one named __proto__ would not survive.
-function readHeaders({ headers = {} }: KafkaMessage): Record<string, Buffer> {
-  const read = Object.entries(headers).map(([name, value]): [string, Buffer] => {
-    const last = Array.isArray(value) ? value[value.length - 1] : value
-    return [name, typeof last === 'string' ? Buffer.from(last) : (last ?? EMPTY)]
-  })
-  return Object.fromEntries(read)
+function readHeaders(headers: Fetched['headers']): Record<string, Buffer> {
+  return Object.fromEntries(headers.map(([name, value]) => [name?.toString() ?? '', value ?? EMPTY]))
 }
 
 function nameOf(topic: string, partition: number): string {

@@ -1,9 +1,9 @@
 import type { Transport } from '@steadfast/events'
-import { createAdmins } from './admin.ts'
+import { reasonOf } from './broker-error.ts'
+import type { Driver } from './driver.ts'
 import { ensureTopics } from './ensure-topics.ts'
 import { TransportClosed } from './errors.ts'
-import { type KafkaTransportOptions, type Logger, readSettings } from './options.ts'
-import { createProducers } from './producer.ts'
+import { type KafkaTransportOptions, type Logger, readSettings, type Settings } from './options.ts'
 import { createPublish } from './publish.ts'
 import { subscribe } from './subscribe.ts'
 import type { Supervisor } from './supervise.ts'
@@ -11,18 +11,18 @@ import { createTopicInfos } from './topic-info.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-/**
- * Makes a transport without Fastify. Nothing is connected before it is used; whoever makes it closes it.
- *
- * @throws SF_OPTIONS_INVALID
- */
-export function createKafkaTransport(options: KafkaTransportOptions): Transport {
+/** A transport on a client of Kafka. */
+export function createTransport(
+  options: KafkaTransportOptions,
+  driverOf: (settings: Settings, logger: Logger) => Driver
+): Transport {
   const settings = readSettings(options)
   const logger = settings.logger ?? SILENT
-  const admins = createAdmins(settings, logger)
-  const infos = createTopicInfos(admins, settings, logger)
+  const driver = driverOf(settings, logger)
+  const { cluster } = driver
+  const infos = createTopicInfos(cluster, settings, logger)
   const supervisors = new Set<Supervisor>()
-  const producers = createProducers(settings, logger, () => {
+  const producer = driver.createProducer(() => {
     for (const supervisor of supervisors) supervisor.nudge()
   })
   let closing: Promise<void> | undefined
@@ -30,8 +30,8 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   async function closeAll(deadlineMs: number): Promise<void> {
     const end = performance.now() + deadlineMs
     await Promise.all([...supervisors].map(supervisor => supervisor.close(deadlineMs)))
-    const leftMs = Math.max(end - performance.now(), 100)
-    await Promise.all([producers.close(leftMs), admins.close(leftMs)])
+    await producer.close(Math.max(end - performance.now(), 100))
+    await cluster.close()
   }
 
   return {
@@ -39,18 +39,18 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     capabilities: { order: 'key', rewind: true, maxBytes: settings.maxBytes },
     async ensureTopics(topics) {
       if (closing) throw new TransportClosed()
-      await ensureTopics({ admins, infos, settings, logger }, topics)
+      await ensureTopics({ cluster, infos, settings, logger }, topics)
     },
-    publish: createPublish({ producers, infos, settings }, () => closing !== undefined),
+    publish: createPublish({ producer, infos, settings }, () => closing !== undefined),
     async subscribe(wanted, onDelivery) {
       if (closing) throw new TransportClosed()
-      return subscribe({ settings, logger, infos, admins, supervisors }, wanted, onDelivery)
+      return subscribe({ driver, settings, logger, infos, supervisors }, wanted, onDelivery)
     },
     health() {
       if (closing) return { ready: false, reason: 'closed' }
-      const reasons = [producers.failure(), ...[...supervisors].map(supervisor => supervisor.failure())]
-      const reason = reasons.find(error => error !== undefined)?.message
-      if (reason !== undefined) return { ready: false, reason }
+      const reasons = [producer.failure(), ...[...supervisors].map(supervisor => supervisor.failure())]
+      const failure = reasons.find(error => error !== undefined)
+      if (failure !== undefined) return { ready: false, reason: reasonOf(failure) }
       // The broker is well. Not to be ready would keep a roll-out from ending the processes that cause it.
       const unread = [...supervisors].flatMap(supervisor => supervisor.unread() ?? [])
       return unread.length === 0 ? { ready: true } : { ready: true, reason: unread.join('; ') }

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Admin } from 'kafkajs'
-import type { Admins } from './admin.ts'
 import { isMissing } from './classify-error.ts'
-import { NoAnswer } from './errors.ts'
+import type { Cluster } from './driver.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfo, TopicInfos } from './topic-info.ts'
 import { asError } from './within.ts'
@@ -14,7 +12,7 @@ interface Wanted {
 
 /** Creates what is missing and waits until each topic has its leaders. An existing topic stays as it is. */
 export async function ensureTopics(
-  { admins, infos, settings, logger }: { admins: Admins; infos: TopicInfos; settings: Settings; logger: Logger },
+  { cluster, infos, settings, logger }: { cluster: Cluster; infos: TopicInfos; settings: Settings; logger: Logger },
   wanted: readonly Wanted[]
 ): Promise<void> {
   const missing: Wanted[] = []
@@ -27,25 +25,9 @@ export async function ensureTopics(
     }
   }
   if (missing.length === 0) return
-  await admins.use('creating topics', async admin => {
-    const replicationFactor = settings.replicationFactor ?? Math.min(3, await countBrokers(admin))
-    await admin.createTopics({
-      // kafkajs asks once and fails on a broker that has not heard of the topic yet; `ready` asks until it has.
-      waitForLeaders: false,
-      timeout: settings.requestTimeoutMs,
-      topics: missing.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions, replicationFactor }))
-    })
-  })
+  const replicationFactor = settings.replicationFactor ?? Math.min(3, await cluster.countBrokers())
+  await cluster.createTopics(missing.map(topic => ({ ...topic, replicationFactor })))
   for (const { name } of missing) await ready(infos, name, settings.requestTimeoutMs)
-}
-
-// kafkajs drops the error of a request that failed at every broker, and stumbles over having none.
-async function countBrokers(admin: Admin): Promise<number> {
-  try {
-    return (await admin.describeCluster()).brokers.length
-  } catch (error) {
-    throw error instanceof TypeError ? new NoAnswer('which brokers there are', { cause: error }) : error
-  }
 }
 
 async function existing(infos: TopicInfos, topic: string): Promise<TopicInfo | undefined> {
@@ -62,7 +44,8 @@ async function ready(infos: TopicInfos, topic: string, limitMs: number): Promise
   const end = Date.now() + limitMs
   for (;;) {
     try {
-      await infos.load(topic)
+      const { leaders } = await infos.load(topic)
+      if (leaders.some(leader => leader < 0)) throw new Error(`topic ${topic} has no leaders yet`)
       return
     } catch (error) {
       if (Date.now() > end) throw error

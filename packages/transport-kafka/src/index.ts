@@ -1,30 +1,19 @@
 import type { Transport } from '@steadfast/events'
-import type { FastifyPluginAsync } from 'fastify'
-import fp from 'fastify-plugin'
-import { createKafkaTransport } from './create-transport.ts'
-import { type KafkaTransportOptions, readSettings } from './options.ts'
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** The broker adapter that relay and inbox use. */
-    transport: Transport
-  }
-}
+import { createTransport } from './create-transport.ts'
+import type { KafkaTransportOptions } from './options.ts'
+import { platformaticDriver } from './platformatic/driver.ts'
+import { pluginOf } from './plugin.ts'
 
 /**
- * Decorates `fastify.transport` with a {@link Transport} over Kafka. Register it before the plugins that use it: their
- * preClose hooks stop claiming and consuming, and onClose, last in, first out, disconnects after them.
+ * Makes a transport without Fastify. Nothing is connected before it is used; whoever makes it closes it.
+ *
+ * @throws SF_OPTIONS_INVALID
  */
-const plugin: FastifyPluginAsync<KafkaTransportOptions> = async (fastify, options) => {
-  const settings = readSettings(options)
-  const transport = createKafkaTransport({ logger: fastify.log, ...settings })
-  fastify.decorate('transport', transport)
-  fastify.addHook('onClose', () => transport.close(settings.closeTimeoutMs))
-}
+export const createKafkaTransport = (options: KafkaTransportOptions): Transport =>
+  createTransport(options, platformaticDriver)
 
 /** The plugin. */
-export const kafkaTransport = fp(plugin, { fastify: '5.x', name: '@steadfast/transport-kafka' })
+export const kafkaTransport = pluginOf(createKafkaTransport)
 export default kafkaTransport
-export { createKafkaTransport } from './create-transport.ts'
 export * as errors from './errors.ts'
 export type { KafkaTransportOptions, Logger } from './options.ts'

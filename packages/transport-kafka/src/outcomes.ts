@@ -1,7 +1,8 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
+import { reasonOf } from './broker-error.ts'
 import type { FailureKind } from './classify-error.ts'
 import { KeyBlocked, MessageRefused, OutcomeUnknown, PublishUnavailable } from './errors.ts'
-import type { Entry } from './record-batch.ts'
+import type { Entry } from './record-size.ts'
 
 /** What became of each message of a batch, so far. */
 export interface Outcomes {
@@ -71,7 +72,7 @@ function nameOf({ topic, key }: Outgoing): string {
 
 /** The coded error of a message for what happened to its request. */
 export function describe(kind: FailureKind, topic: string, reason: Error): Error {
-  if (kind === 'refused') return new MessageRefused(topic, reason.message)
-  if (kind === 'unavailable') return new PublishUnavailable(topic, reason.message)
-  return new OutcomeUnknown(topic, reason.message)
+  if (kind === 'refused') return new MessageRefused(topic, reasonOf(reason))
+  if (kind === 'unavailable') return new PublishUnavailable(topic, reasonOf(reason))
+  return new OutcomeUnknown(topic, reasonOf(reason))
 }

@@ -1,9 +1,9 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
 import { aboutOf, classifyError } from './classify-error.ts'
+import type { Producer } from './driver.ts'
 import { MessageTooLarge, TransportClosed } from './errors.ts'
 import type { Settings } from './options.ts'
 import { createOutcomes, describe, type Outcomes } from './outcomes.ts'
-import type { Producers } from './producer.ts'
 import { sendLanes } from './send-lanes.ts'
 import { splitBatch } from './split-batch.ts'
 import type { TopicInfo, TopicInfos } from './topic-info.ts'
@@ -11,7 +11,7 @@ import { asError } from './within.ts'
 
 /** What publishing works with. */
 export interface PublishContext {
-  producers: Producers
+  producer: Producer
   infos: TopicInfos
   settings: Settings
 }
@@ -59,7 +59,7 @@ async function publishOne(
 }
 
 async function prepare(
-  { infos, producers }: PublishContext,
+  { infos, producer }: PublishContext,
   batch: readonly Outgoing[],
   outcomes: Outcomes
 ): Promise<void> {
@@ -72,7 +72,7 @@ async function prepare(
     else if (isOversize(info, value)) oversize.push(index)
   }
   // Connected meanwhile, also so that health() learns whether a broker is there.
-  if (unknown.size > 0) producers.get().catch(() => undefined)
+  if (unknown.size > 0) producer.connect().catch(() => undefined)
   if (unknown.size > 0) await loadTopics(infos, unknown, batch, outcomes, oversize)
   if (oversize.length > 0) await refuseOversize(infos, oversize, batch, outcomes)
 }

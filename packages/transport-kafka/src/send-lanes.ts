@@ -1,10 +1,8 @@
 import { aboutOf, classifyError, type FailureKind, isAnswer, isStale } from './classify-error.ts'
+import { partitionName } from './driver.ts'
 import { describe, type Outcomes } from './outcomes.ts'
-import { partitionName } from './produce-request.ts'
-import type { LiveProducer } from './producer.ts'
-import { protocolError } from './protocol-error.ts'
 import type { Limit, PublishContext } from './publish.ts'
-import type { Entry } from './record-batch.ts'
+import type { Entry } from './record-size.ts'
 import type { Lane } from './split-batch.ts'
 import { asError } from './within.ts'
 
@@ -114,8 +112,7 @@ function settle(outcomes: Outcomes, lane: Lane, entries: readonly Entry[], { kin
 
 /** One request. Tells the outcomes of what was stored; resolves with what was not. */
 async function attempt(work: Work, leader: number, pieces: readonly Piece[]): Promise<[Piece, Failure][]> {
-  const { producers, outcomes, limit, infos } = work
-  let live: LiveProducer | undefined
+  const { producer, outcomes, limit, infos } = work
   let sent = false
   const onSending = () => {
     // Time may have run out while a connection was made.
@@ -124,15 +121,13 @@ async function attempt(work: Work, leader: number, pieces: readonly Piece[]): Pr
     for (const { entries } of pieces) outcomes.sent(entries)
   }
   try {
-    live = await Promise.race([producers.get(), limit.promise])
-    const answer = live.produce(leader, pieces.map(toBatch), onSending)
+    const answer = producer.send(leader, pieces.map(toBatch), onSending)
     answer.catch(() => undefined)
-    const errorCodes = await Promise.race([answer, limit.promise])
-    return readAnswer(errorCodes, pieces, outcomes)
+    return readAnswer(await Promise.race([answer, limit.promise]), pieces, outcomes)
   } catch (thrown) {
     const error = asError(thrown)
-    if (live && !isAnswer(error)) producers.discard(live, error)
-    if (live) infos.forget(pieces.map(({ lane }) => lane.topic))
+    if (!isAnswer(error)) producer.failed(error)
+    infos.forget(pieces.map(({ lane }) => lane.topic))
     const kind = sent ? classifyError(error) : 'unavailable'
     return pieces.map(piece => [piece, { kind, error }])
   }
@@ -142,16 +137,17 @@ function toBatch({ lane: { topic, partition }, entries }: Piece) {
   return { topic, partition, entries }
 }
 
-function readAnswer(errorCodes: Map<string, number>, pieces: readonly Piece[], outcomes: Outcomes): [Piece, Failure][] {
+function readAnswer(
+  answer: Map<string, Error | undefined>,
+  pieces: readonly Piece[],
+  outcomes: Outcomes
+): [Piece, Failure][] {
   const failures: [Piece, Failure][] = []
   for (const piece of pieces) {
-    const code = errorCodes.get(partitionName(piece.lane.topic, piece.lane.partition))
-    if (code === 0) {
-      outcomes.ok(piece.entries)
-      continue
-    }
-    const error = code === undefined ? new Error('the broker did not answer for the partition') : protocolError(code)
-    failures.push([piece, { kind: classifyError(error), error }])
+    const name = partitionName(piece.lane.topic, piece.lane.partition)
+    const error = answer.has(name) ? answer.get(name) : new Error('the broker did not answer for the partition')
+    if (error === undefined) outcomes.ok(piece.entries)
+    else failures.push([piece, { kind: classifyError(error), error }])
   }
   return failures
 }

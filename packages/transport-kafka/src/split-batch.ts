@@ -1,6 +1,6 @@
 import type { Outgoing } from '@steadfast/events'
 import { partitionOf } from './murmur2.ts'
-import { BATCH_OVERHEAD, type Entry, maxRecordBytes } from './record-batch.ts'
+import { BATCH_OVERHEAD, type Entry, maxRecordBytes } from './record-size.ts'
 import type { TopicInfo } from './topic-info.ts'
 
 /** What goes to one partition, cut into pieces that each fit into one record batch. They are sent one after the other. */

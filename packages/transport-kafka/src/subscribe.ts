@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkRewind, type Delivery, type SubscribeOptions, type Subscription } from '@steadfast/events'
-import type { Admins } from './admin.ts'
 import type { Assignment } from './assignment.ts'
+import type { Member } from './driver.ts'
 import { NotJoined } from './errors.ts'
-import type { Member } from './member.ts'
 import { countLag, findBehind, readEnds } from './offsets.ts'
 import { type SuperviseContext, type Supervisor, supervise } from './supervise.ts'
 import { settled } from './within.ts'
@@ -14,11 +13,12 @@ const FIRST_JOIN_MS = 1000
 
 /** Joins a group, and goes on trying whatever happens. Resolves at the first join or failure, or after a second. */
 export async function subscribe(
-  context: SuperviseContext & { admins: Admins; supervisors: Set<Supervisor> },
+  context: SuperviseContext & { supervisors: Set<Supervisor> },
   options: SubscribeOptions,
   onDelivery: (delivery: Delivery) => void
 ): Promise<Subscription> {
-  const { admins, settings, supervisors } = context
+  const { settings, supervisors } = context
+  const { cluster } = context.driver
   const { group } = options
   const topics = [...new Set(options.topics)]
   const supervisor = supervise(context, { ...options, topics }, onDelivery)
@@ -40,7 +40,7 @@ export async function subscribe(
     checkRewind(to)
     const { member, assignment } = await joined()
     await member.commit()
-    const behind = await findBehind(admins, group, assignment, to)
+    const behind = await findBehind(cluster, group, assignment, to)
     if (behind.length === 0 && assignment.live) return
     if (!(await member.rewind(assignment, behind))) throw new NotJoined(group, 'the partitions were lost meanwhile')
   }
@@ -50,9 +50,9 @@ export async function subscribe(
     resume: () => supervisor.setPaused(false),
     async lag(upTo) {
       await settled(supervisor.member()?.commit() ?? Promise.resolve(), settings.requestTimeoutMs)
-      return countLag(admins, group, topics, upTo)
+      return countLag(cluster, group, topics, upTo)
     },
-    end: async () => JSON.stringify(await readEnds(admins, topics)),
+    end: async () => JSON.stringify(await readEnds(cluster, topics)),
     rewind,
     async close(deadlineMs) {
       await supervisor.close(deadlineMs)

@@ -1,12 +1,12 @@
+import { createHash, randomUUID } from 'node:crypto'
 import type { Delivery, SubscribeOptions } from '@steadfast/events'
-import { isMissing } from './classify-error.ts'
-import { REVOCATION_DRAIN_MS } from './hand-out.ts'
-import { createMember, type Member } from './member.ts'
+import { nameIn } from './broker-error.ts'
+import { type Driver, type Member, REVOCATION_DRAIN_MS } from './driver.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfos } from './topic-info.ts'
 import { asError, deferred, settled } from './within.ts'
 
-/** Keeps a group membership, whatever happens to the broker or to kafkajs. */
+/** Keeps a group membership, whatever happens to the broker. */
 export interface Supervisor {
   /** Resolves at the first join or the first failure. */
   started: Promise<void>
@@ -22,6 +22,7 @@ export interface Supervisor {
 }
 
 export interface SuperviseContext {
+  driver: Driver
   settings: Settings
   logger: Logger
   infos: TopicInfos
@@ -33,7 +34,7 @@ const TOPIC_POLL_MS = 1000
 
 /** Builds a member, and a new one with backoff when it ends. A topic that does not exist yet is joined when it does. */
 export function supervise(
-  { settings, logger, infos }: SuperviseContext,
+  { driver, settings, logger, infos }: SuperviseContext,
   { group, topics, maxInFlight }: SubscribeOptions,
   onDelivery: (delivery: Delivery) => void
 ): Supervisor {
@@ -41,6 +42,8 @@ export function supervise(
     const level = before?.message === err.message ? 'debug' : 'warn'
     logger[level]({ err, group }, 'the consumer is rebuilt')
   }
+  // By its own name a member is replaced at once. Another process that goes by the same one takes it away.
+  let name = settings.instanceId ?? randomUUID()
   let member: Member | undefined
   let paused = false
   let closed = false
@@ -57,7 +60,7 @@ export function supervise(
       if (closed) return
       if (reason) {
         log(reason, failure?.cause as Error | undefined)
-        // kafkajs does not say which topic it could not read.
+        if (nameIn(reason) === 'FENCED_INSTANCE_ID') name = randomUUID()
         failure = new Error(`group ${group} on ${topics.join(', ')}: ${reason.message}`, { cause: reason })
       }
       start.resolve()
@@ -70,32 +73,34 @@ export function supervise(
 
   /** One life of a member. Resolves with the reason of its end, or with nothing when a missing topic has appeared. */
   async function live(): Promise<Error | undefined> {
-    const { present, missing } = await partition(infos, topics)
+    const { present, absent } = await partition(infos, topics)
     if (closed) return undefined
+    const lacking = absent.size === 0 ? undefined : new Error([...absent.values()].join('; '))
     if (present.length === 0) {
-      failure = new Error(`topic ${missing.join(', ')} does not exist`)
+      failure = lacking
       start.resolve()
       backoffMs = FIRST_BACKOFF_MS
       await nap(TOPIC_POLL_MS)
       return undefined
     }
     const end = deferred<Error | undefined>()
-    const mine = createMember(settings, logger, {
+    const mine = driver.createMember({
       group,
       topics: present,
       maxInFlight,
+      instanceId: instanceIdOf(name, group, present),
       onDelivery,
       onEnd: end.resolve,
       onJoin() {
-        failure = missing.length > 0 ? new Error(`topic ${missing.join(', ')} does not exist`) : undefined
+        failure = lacking
         backoffMs = FIRST_BACKOFF_MS
         start.resolve()
       }
     })
     member = mine
     mine.setPaused(paused)
-    mine.start().catch(error => end.resolve(asError(error)))
-    const stopPolling = missing.length > 0 ? pollFor(infos, missing, () => end.resolve(undefined)) : undefined
+    mine.start()
+    const stopPolling = absent.size > 0 ? pollFor(infos, [...absent.keys()], () => end.resolve(undefined)) : undefined
     endLife = () => end.resolve(undefined)
     const reason = await end.promise
     stopPolling?.()
@@ -115,7 +120,10 @@ export function supervise(
   return {
     started: start.promise,
     member: () => member,
-    failure: () => failure,
+    failure() {
+      const reason = failure === undefined ? member?.failure() : undefined
+      return reason === undefined ? failure : new Error(`group ${group}: ${reason}`)
+    },
     unread() {
       const reason = member?.unread()
       return reason && `group ${group}: ${reason}`
@@ -138,21 +146,35 @@ export function supervise(
   }
 }
 
+/** A topic that is not there, or that this client may not read, keeps from no other. `absent`: why, by topic. */
 async function partition(
   infos: TopicInfos,
   topics: readonly string[]
-): Promise<{ present: string[]; missing: string[] }> {
-  const missing: string[] = []
+): Promise<{ present: string[]; absent: Map<string, string> }> {
+  const absent = new Map<string, string>()
   await Promise.all(
     topics.map(topic =>
       infos.load(topic).catch(thrown => {
-        const error = asError(thrown)
-        if (!isMissing(error)) throw error
-        missing.push(topic)
+        const name = nameIn(thrown)
+        if (name === 'UNKNOWN_TOPIC_OR_PARTITION') absent.set(topic, `topic ${topic} does not exist`)
+        else if (name === 'TOPIC_AUTHORIZATION_FAILED')
+          absent.set(topic, `topic ${topic} may not be seen: the right Describe, or Read, is missing`)
+        else throw thrown
       })
     )
   )
-  return { present: topics.filter(topic => !missing.includes(topic)), missing }
+  return { present: topics.filter(topic => !absent.has(topic)), absent }
+}
+
+/**
+ * Members of other topics have other names: a broker deals nothing anew when a member comes back in its own place, and would
+ * give it what it had.
+ */
+function instanceIdOf(name: string, group: string, topics: readonly string[]): string {
+  const hash = createHash('sha256')
+    .update([group, ...[...topics].sort()].join('\n'))
+    .digest('hex')
+  return `${name}-${hash.slice(0, 12)}`
 }
 
 function pollFor(infos: TopicInfos, missing: readonly string[], onAppeared: () => void): () => void {

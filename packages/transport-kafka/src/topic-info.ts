@@ -1,13 +1,13 @@
-import kafkajs from 'kafkajs'
-import type { Admins } from './admin.ts'
+import { brokerError, nameIn } from './broker-error.ts'
 import { isMissing } from './classify-error.ts'
+import type { Cluster } from './driver.ts'
 import type { Logger, Settings } from './options.ts'
 import { asError } from './within.ts'
 
 /** What publishing to a topic needs to know. */
 export interface TopicInfo {
   partitions: number
-  /** Node id of the leader, by partition. */
+  /** Node id of the leader, by partition; -1: it has none at present. */
   leaders: readonly number[]
   /** Bound for a record batch: the topic's max.message.bytes where it may be read, and never more than `maxBytes`. */
   batchBytes: number
@@ -19,8 +19,7 @@ export interface TopicInfo {
 export interface TopicInfos {
   known(topic: string): TopicInfo | undefined
   /**
-   * Asks the broker. Rejects when the topic does not exist, which is then forgotten, has a partition without leader, or
-   * nobody answers.
+   * Asks the broker. Rejects when the topic does not exist, which is then forgotten, may not be seen, or nobody answers.
    */
   load(topic: string): Promise<TopicInfo>
   forget(topics: Iterable<string>): void
@@ -28,45 +27,30 @@ export interface TopicInfos {
 
 const MAX_AGE_MS = 60_000
 
-/** Each topic is asked for alone, so that a missing or leaderless one fails nothing but itself. */
-export function createTopicInfos(admins: Admins, settings: Settings, logger: Logger): TopicInfos {
+export function createTopicInfos(cluster: Cluster, settings: Settings, logger: Logger): TopicInfos {
   const infos = new Map<string, { info: TopicInfo; at: number }>()
   const counts = new Map<string, number>()
   const loading = new Map<string, Promise<TopicInfo>>()
   let mayDescribe = true
 
   async function ask(topic: string): Promise<TopicInfo> {
-    const { topics } = await admins.use(`metadata of topic ${topic}`, admin =>
-      admin.fetchTopicMetadata({ topics: [topic] })
-    )
-    const partitions = topics.find(({ name }) => name === topic)?.partitions ?? []
-    if (partitions.length === 0) throw new Error('the broker lists no partitions')
-    const leaders: number[] = []
-    for (const { partitionId, leader } of partitions) leaders[partitionId] = leader
+    const view = (await cluster.topics([topic])).get(topic)
+    if (view?.error !== undefined) throw brokerError(view.error, `topic ${topic}: the broker answered ${view.error}`)
+    if (view === undefined || view.leaders.length === 0) throw new Error(`the broker lists no partitions of ${topic}`)
+    const { leaders } = view
     const maxMessageBytes = await askMaxBytes(topic)
     const batchBytes = Math.min(settings.maxBytes, maxMessageBytes ?? settings.maxBytes)
-    return { partitions: partitions.length, leaders, batchBytes, maxMessageBytes }
+    return { partitions: leaders.length, leaders, batchBytes, maxMessageBytes }
   }
 
   async function askMaxBytes(topic: string): Promise<number | undefined> {
     if (!mayDescribe) return undefined
-    const configNames = ['max.message.bytes']
     try {
-      const { resources } = await admins.use(`settings of topic ${topic}`, admin =>
-        admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }]
-        })
-      )
-      const value = Number(
-        resources[0]?.configEntries.find(({ configName }) => configName === configNames[0])?.configValue
-      )
-      return Number.isInteger(value) && value > 0 ? value : undefined
+      return await cluster.maxMessageBytes(topic)
     } catch (thrown) {
-      const error = asError(thrown) as Error & { type?: string }
-      if (error.type?.endsWith('AUTHORIZATION_FAILED')) {
+      if (nameIn(thrown)?.endsWith('AUTHORIZATION_FAILED')) {
         mayDescribe = false
-        logger.info({ err: error }, `no right to read max.message.bytes; assuming ${settings.maxBytes}`)
+        logger.info({ err: asError(thrown) }, `no right to read max.message.bytes; assuming ${settings.maxBytes}`)
       }
       return undefined
     }

@@ -1,7 +1,6 @@
 import { type Delivery, decodeEnvelope, type EventEnvelope, encodeEvent } from '@steadfast/events'
 import fc from 'fast-check'
 import Fastify from 'fastify'
-import type { KafkaMessage } from 'kafkajs'
 import { decodeData, decodeDelivery, jsonParser } from '../../../../inbox/src/decode-delivery.ts'
 import { createAssignment } from '../../../../transport-kafka/src/assignment.ts'
 import { decodeHeaders, encodeHeaders } from '../../../../transport-postgres/src/headers.ts'
@@ -17,20 +16,11 @@ function hold(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Broken(what)
 }
 
-/** As kafkajs reads a record: a name that comes twice, or that Object.prototype has, makes an array. */
-function kafkaMessage({ key, headers, value }: WireRecord): KafkaMessage {
-  const read: Record<string, unknown> = {}
-  for (const [name, part] of headers) {
-    const before = read[name]
-    const after = before === undefined ? part : Array.isArray(before) ? [...before, part] : [before, part]
-    Object.defineProperty(read, name, { value: after, enumerable: true, configurable: true, writable: true })
-  }
-  return { key, value, headers: read, offset: '7', timestamp: '0', attributes: 0, size: 0 } as unknown as KafkaMessage
-}
-
 function deliveryOf(record: WireRecord): Delivery {
   const assignment = createAssignment({ [TOPIC]: [0] }, () => {})
-  return assignment.handOut(TOPIC, 0, kafkaMessage(record), 8n)
+  const { key, value } = record
+  const headers = record.headers.map(([name, part]) => [Buffer.from(name), part] as const)
+  return assignment.handOut(TOPIC, 0, { offset: 7n, timestamp: 0n, key, value, headers }, 8n)
 }
 
 /** What the log on PostgreSQL keeps of headers is what it was given. */

@@ -1,27 +1,5 @@
-import type { Outgoing } from '@steadfast/events'
-import { crc32c } from './crc32c.ts'
-
-/** A message with its place in the caller's batch, and its key as bytes. */
-export interface Entry {
-  index: number
-  key: Buffer
-  outgoing: Outgoing
-}
-
-/** Bytes of a record batch without records. */
-export const BATCH_OVERHEAD = 61
-
-// Length, attributes, timestamp, offset, and the lengths of key, value and headers: at most so many bytes.
-const RECORD_OVERHEAD = 31
-
-/** At most so many bytes the record takes in a batch. */
-export function maxRecordBytes({ key, outgoing: { headers, value } }: Entry): number {
-  let bytes = RECORD_OVERHEAD + key.length + value.length
-  for (const name in headers) {
-    bytes += 10 + nameBytes(name).length + (headers[name] as Buffer).length
-  }
-  return bytes
-}
+import { crc32c } from '@platformatic/kafka'
+import { BATCH_OVERHEAD, type Entry, nameBytes } from '../record-size.ts'
 
 /** The size of every record's body, and of the whole record batch. */
 export function measure(entries: readonly Entry[]): { bodies: Int32Array; total: number } {
@@ -47,7 +25,7 @@ export function measure(entries: readonly Entry[]): { bodies: Int32Array; total:
 
 /**
  * Writes a record batch (format 2, uncompressed, no producer id, one timestamp) into `to` at `start`; returns its end.
- * kafkajs needs a buffer per header for this, which is what made its rate fall to a fifth with the headers of an event.
+ * The client's own encoder takes three times as long for the headers of an event.
  */
 export function writeRecordBatch(
   to: Buffer,
@@ -70,7 +48,7 @@ export function writeRecordBatch(
   for (let i = 0; i < entries.length; i++) {
     at = writeRecord(to, at, entries[i] as Entry, i, bodies[i] as number)
   }
-  to.writeUInt32BE(crc32c(to, start + 21, at), start + 17)
+  to.writeUInt32BE(crc32c(to.subarray(start + 21, at)), start + 17)
   return at
 }
 
@@ -113,14 +91,4 @@ function sizeOf(value: number): number {
   if (value < 1 << 13) return 2
   if (value < 1 << 20) return 3
   return value < 1 << 27 ? 4 : 5
-}
-
-const names = new Map<string, Buffer>()
-
-function nameBytes(name: string): Buffer {
-  const known = names.get(name)
-  if (known) return known
-  const bytes = Buffer.from(name)
-  if (names.size < 1000) names.set(name, bytes)
-  return bytes
 }

@@ -1,46 +1,16 @@
-import type { Delivery } from '@steadfast/events'
 import type { Consumer } from 'kafkajs'
+import { type Assignment, type Commit, createAssignment } from '../assignment.ts'
+import { type Committer, createCommitter } from '../commit.ts'
+import type { Member, Membership } from '../driver.ts'
+import { TransportClosed } from '../errors.ts'
+import type { Logger, Settings } from '../options.ts'
+import { settled } from '../within.ts'
 import { ASSIGNERS } from './assigner.ts'
-import { type Assignment, type Commit, createAssignment } from './assignment.ts'
-import { type Client, createClient } from './client.ts'
-import { type Committer, createCommitter } from './commit.ts'
-import { TransportClosed } from './errors.ts'
+import { createClient } from './client.ts'
 import { createHandler, type Handler } from './hand-out.ts'
-import type { Logger, Settings } from './options.ts'
+import { readError } from './kafkajs-error.ts'
 import { followUnread } from './unread.ts'
 import { watch } from './watch.ts'
-import { settled } from './within.ts'
-
-/** What a member consumes, and whom it tells. */
-export interface Membership {
-  group: string
-  topics: readonly string[]
-  maxInFlight: number
-  onDelivery(delivery: Delivery): void
-  /** After each join or rejoin. */
-  onJoin(): void
-  /** Once, when kafkajs gave up or was found to be doing nothing. The member is of no use any more. */
-  onEnd(reason: Error): void
-}
-
-/** One kafkajs consumer from connect to disconnect. */
-export interface Member {
-  start(): Promise<void>
-  /** What it owns now; undefined while it has not joined. */
-  assignment(): Assignment | undefined
-  /** Which partitions it was given and does not read, for a person. */
-  unread(): string | undefined
-  setPaused(paused: boolean): void
-  commit(): Promise<void>
-  /**
-   * Takes partitions of an assignment back to these offsets, and commits them. What was handed out of them is stale.
-   *
-   * @returns false when the assignment has ended; nothing was moved
-   */
-  rewind(assignment: Assignment, to: readonly Commit[]): Promise<boolean>
-  /** Waits until what was handed out is done, or `drainMs`; commits, leaves, disconnects. */
-  stop(drainMs: number): Promise<void>
-}
 
 /** What the parts of a member share. */
 export interface MemberState {
@@ -70,24 +40,41 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
     retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2000, restartOnFailure: async () => false }
   })
   const state: MemberState = { assignment: undefined, paused: false, stopping: false, ended: false }
-  const committer = createCommitter(consumer, state, logger)
+  const commitOffsets = (commits: readonly Commit[]) =>
+    consumer.commitOffsets(commits.map(({ offset, ...place }) => ({ ...place, offset: `${offset}` })))
+  const committer = createCommitter(() => state.assignment, commitOffsets, logger)
   const handler = createHandler({ settings, state, committer, logger, membership })
   let stopping: Promise<void> | undefined
   const unread = followUnread(consumer, logger)
-  const unwatch = listen({ consumer, client, settings, state, committer, handler, membership })
+  const unwatch = listen({ consumer, settings, state, committer, handler, membership }, end)
+
+  async function run(): Promise<void> {
+    await consumer.connect()
+    await consumer.subscribe({ topics: [...membership.topics], fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 32,
+      eachBatch: handler.eachBatch
+    })
+  }
+
+  function end(reason: Error): void {
+    if (state.ended) return
+    state.ended = true
+    handler.endAssignment()
+    client.destroy(reason)
+    handler.gate.fail(reason)
+    membership.onEnd(reason)
+  }
 
   return {
-    async start() {
-      await consumer.connect()
-      await consumer.subscribe({ topics: [...membership.topics], fromBeginning: true })
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: 32,
-        eachBatch: handler.eachBatch
-      })
+    start() {
+      run().catch(thrown => end(readError(thrown)))
     },
     assignment: () => (state.ended ? undefined : state.assignment),
+    // kafkajs does not tell one partition's trouble from another's: it ends the member.
+    failure: () => undefined,
     unread: () => (state.ended ? undefined : unread()),
     setPaused(paused) {
       state.paused = paused
@@ -102,11 +89,11 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
         moved = true
         for (const { topic, partition, offset } of to) {
           assignment.restart(topic, partition)
-          consumer.seek({ topic, partition, offset })
+          consumer.seek({ topic, partition, offset: `${offset}` })
         }
         handler.gate.wakeAll()
         handler.onDone()
-        await consumer.commitOffsets([...to])
+        await commitOffsets(to)
       })
       return moved
     },
@@ -132,7 +119,6 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
 
 interface Parts {
   consumer: Consumer
-  client: Client
   settings: Settings
   state: MemberState
   committer: Committer
@@ -140,22 +126,15 @@ interface Parts {
   membership: Membership
 }
 
-function listen({ consumer, client, settings, state, committer, handler, membership }: Parts): () => void {
+function listen(
+  { consumer, settings, state, committer, handler, membership }: Parts,
+  end: (reason: Error) => void
+): () => void {
   const { GROUP_JOIN, REBALANCING, CRASH } = consumer.events
-
-  function end(reason: Error): void {
-    if (state.ended) return
-    state.ended = true
-    handler.endAssignment()
-    client.destroy(reason)
-    handler.gate.fail(reason)
-    membership.onEnd(reason)
-  }
-
   const watcher = watch(consumer, settings, end)
   consumer.on(REBALANCING, () => {
     // Sent before the request to rejoin, hence still in the old generation.
-    void committer.commitNow()
+    void committer.commit()
     handler.endAssignment()
     watcher.rejoining()
   })
@@ -172,6 +151,6 @@ function listen({ consumer, client, settings, state, committer, handler, members
     watcher.joined()
     membership.onJoin()
   })
-  consumer.on(CRASH, ({ payload }) => end(payload.error))
+  consumer.on(CRASH, ({ payload }) => end(readError(payload.error)))
   return watcher.stop
 }

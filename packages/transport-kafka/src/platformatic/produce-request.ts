@@ -1,55 +1,23 @@
-import { type Entry, measure, writeRecordBatch } from './record-batch.ts'
-
-/** One record batch for one partition. */
-export interface PartitionBatch {
-  topic: string
-  partition: number
-  entries: readonly Entry[]
-}
-
-/** What kafkajs wants of a request: an API key, a version, and something with the bytes in `buf` and `buffer`. */
-export interface ProduceRequest {
-  apiKey: 0
-  apiVersion: number
-  apiName: 'Produce'
-  encode(): Promise<{ buf: Buffer; buffer: Buffer }>
-}
+import { type PartitionBatch, partitionName } from '../driver.ts'
+import { measure, writeRecordBatch } from './record-batch.ts'
 
 /** The broker's answer: an error code per partition, 0 for success. */
 export interface ProduceAnswer {
   errorCodes: Map<string, number>
-  clientSideThrottleTime: number
 }
 
 /** Versions 5 to 7 of the Produce request have one layout: Kafka 1.0 and later. */
 export const PRODUCE_VERSIONS = { min: 5, max: 7 } as const
 
-/** Names a partition in {@link ProduceAnswer}. */
-export function partitionName(topic: string, partition: number): string {
-  return `${topic}/${partition}`
-}
-
 /** The broker shall wait `timeoutMs` for its replicas. All of them must have it (`acks` -1). */
-export function produceRequest(
-  batches: readonly PartitionBatch[],
-  apiVersion: number,
-  timeoutMs: number
-): ProduceRequest {
+export function encodeProduce(batches: readonly PartitionBatch[], timeoutMs: number): Buffer {
   const byTopic = new Map<string, PartitionBatch[]>()
   for (const batch of batches) {
     const of = byTopic.get(batch.topic) ?? []
     of.push(batch)
     byTopic.set(batch.topic, of)
   }
-  return {
-    apiKey: 0,
-    apiVersion,
-    apiName: 'Produce',
-    async encode() {
-      const buffer = encode([...byTopic], timeoutMs)
-      return { buf: buffer, buffer }
-    }
-  }
+  return encode([...byTopic], timeoutMs)
 }
 
 function encode(byTopic: readonly [topic: string, batches: PartitionBatch[]][], timeoutMs: number): Buffer {
@@ -83,7 +51,7 @@ function encode(byTopic: readonly [topic: string, batches: PartitionBatch[]][], 
   return to
 }
 
-/** Reads the answer to {@link produceRequest}. */
+/** Reads the answer to {@link encodeProduce}. */
 export function readProduceAnswer(data: Buffer): ProduceAnswer {
   const errorCodes = new Map<string, number>()
   let at = 0
@@ -101,5 +69,5 @@ export function readProduceAnswer(data: Buffer): ProduceAnswer {
       at += 30
     }
   }
-  return { errorCodes, clientSideThrottleTime: data.readInt32BE(at) }
+  return { errorCodes }
 }

@@ -1,6 +1,6 @@
 import kafkajs, { type Consumer } from 'kafkajs'
-import type { Logger } from './options.ts'
-import { asError } from './within.ts'
+import type { Logger } from '../options.ts'
+import { asError } from '../within.ts'
 
 const { MemberAssignment } = kafkajs.AssignerProtocol
 

@@ -1,5 +1,5 @@
 import type { Consumer } from 'kafkajs'
-import type { Settings } from './options.ts'
+import type { Settings } from '../options.ts'
 
 /** Watches whether a consumer does anything. */
 export interface Watcher {

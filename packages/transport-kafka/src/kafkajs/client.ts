@@ -1,7 +1,8 @@
 import net from 'node:net'
 import tls from 'node:tls'
-import kafkajs, { type ISocketFactoryArgs, type Kafka, type logCreator } from 'kafkajs'
-import type { Logger, Settings } from './options.ts'
+import { InvalidOptions } from '@steadfast/events'
+import kafkajs, { type ISocketFactoryArgs, type Kafka, type logCreator, type SASLOptions } from 'kafkajs'
+import type { Logger, Sasl, Settings } from '../options.ts'
 
 /** A kafkajs client of its own. Each consumer needs one: clients share the offsets they remember per group. */
 export interface Client {
@@ -31,7 +32,7 @@ export function createClient(settings: Settings, logger: Logger): Client {
     clientId: settings.clientId,
     brokers: settings.brokers,
     ...(settings.ssl === undefined ? {} : { ssl: settings.ssl }),
-    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl }),
+    ...(settings.sasl === undefined ? {} : { sasl: saslOf(settings.sasl) }),
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 2000 },
@@ -49,12 +50,28 @@ export function createClient(settings: Settings, logger: Logger): Client {
   }
 }
 
-// kafkajs logs rebalances and other daily events as errors; what matters is reported by the transport itself. The one
-// exception: the log no longer holds what the group has not read, because retention was too short or the broker lost it.
+// kafkajs logs rebalances and other daily events as errors; what matters is reported by the transport itself.
 function toDebug(logger: Logger): logCreator {
   return () =>
-    ({ namespace, log: { message, timestamp, ...details } }) => {
-      const level = message.startsWith('Offset out of range') ? 'error' : 'debug'
-      logger[level]({ kafkajs: { namespace, ...details } }, message)
+    ({ namespace, log: { message, timestamp, ...details } }) =>
+      logger.debug({ kafkajs: { namespace, ...details } }, message)
+}
+
+/** kafkajs asks for nothing but tokens: names and passwords that change need the other client. */
+function saslOf({ mechanism, username, password, token }: Sasl): SASLOptions {
+  if (mechanism.toLowerCase() === 'oauthbearer')
+    return {
+      mechanism: 'oauthbearer',
+      oauthBearerProvider: async () => ({ value: (typeof token === 'function' ? await token() : token) ?? '' })
     }
+  if (typeof username === 'function' || typeof password === 'function')
+    throw new InvalidOptions(
+      '@steadfast/transport-kafka/kafkajs',
+      'option "sasl": kafkajs takes no functions for username and password'
+    )
+  return {
+    mechanism: mechanism.toLowerCase() as 'plain',
+    username: username ?? '',
+    password: password ?? ''
+  }
 }

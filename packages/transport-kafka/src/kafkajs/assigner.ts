@@ -1,5 +1,5 @@
 import kafkajs, { type PartitionAssigner } from 'kafkajs'
-import { dealPartitions } from './share.ts'
+import { dealPartitions } from '../share.ts'
 
 const { MemberMetadata, MemberAssignment } = kafkajs.AssignerProtocol
 

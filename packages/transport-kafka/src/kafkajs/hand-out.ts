@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RUN_AHEAD } from '@steadfast/events'
-import type { EachBatchPayload } from 'kafkajs'
-import type { Assignment } from './assignment.ts'
-import type { Committer } from './commit.ts'
-import { createGate, type Gate } from './gate.ts'
-import type { MemberState, Membership } from './member.ts'
-import type { Logger, Settings } from './options.ts'
-import { asError } from './within.ts'
+import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { Assignment, Fetched } from '../assignment.ts'
+import type { Committer } from '../commit.ts'
+import { type Membership, REVOCATION_DRAIN_MS } from '../driver.ts'
+import { createGate, type Gate } from '../gate.ts'
+import type { Logger, Settings } from '../options.ts'
+import { asError } from '../within.ts'
+import type { MemberState } from './member.ts'
 
 /** Hands out what kafkajs fetched, and answers for heartbeats meanwhile. */
 export interface Handler {
@@ -30,9 +31,6 @@ interface Parts {
   logger: Logger
   membership: Membership
 }
-
-// How long the group waits for what this member has handed out, before its partitions go to others.
-export const REVOCATION_DRAIN_MS = 2000
 
 // A heartbeat's answer that ends the ownership of partitions.
 const LOST = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'])
@@ -86,7 +84,7 @@ export function createHandler({ settings, state, committer, logger, membership }
         const next = BigInt(i === last ? batch.lastOffset() : message.offset) + 1n
         handed = i
         try {
-          membership.onDelivery(mine.handOut(topic, partition, message, next))
+          membership.onDelivery(mine.handOut(topic, partition, fetched(message), next))
         } catch (thrown) {
           logger.error({ err: asError(thrown), topic, partition, offset: message.offset }, 'onDelivery threw')
         }
@@ -182,4 +180,13 @@ export function createHandler({ settings, state, committer, logger, membership }
       clearInterval(beating)
     }
   }
+}
+
+/** kafkajs takes what Object.prototype has for a first value of a header of that name; the last is the sender's. */
+function fetched({ offset, timestamp, key, value, headers = {} }: KafkaMessage): Fetched {
+  const read = Object.entries(headers).map(([name, found]): [Buffer, Buffer | null] => {
+    const last = Array.isArray(found) ? found[found.length - 1] : found
+    return [Buffer.from(name), typeof last === 'string' ? Buffer.from(last) : (last ?? null)]
+  })
+  return { offset: BigInt(offset), timestamp: BigInt(timestamp), key, value, headers: read }
 }
