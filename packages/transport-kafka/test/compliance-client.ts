@@ -1,4 +1,10 @@
-import { createKafkaTransport, type KafkaTransportOptions } from '../src/index.ts'
+import * as onPlatformatic from '../src/index.ts'
+import * as onKafkajs from '../src/kafkajs/index.ts'
+
+const clients = { onPlatformatic, onKafkajs }
 
 /** What the compliance suite's child process calls. */
-export const create = (args: unknown) => createKafkaTransport(args as KafkaTransportOptions)
+export function create(args: unknown) {
+  const { name, options } = args as { name: keyof typeof clients; options: onPlatformatic.KafkaTransportOptions }
+  return clients[name].createKafkaTransport(options)
+}

@@ -54,8 +54,8 @@ export function transport(t: Teardown, brokers: string[], options: Partial<Kafka
 }
 
 /** A broker that has just come back may be slow to answer, and counts for none until its controller has heard of it. */
-function unlessBack(error: Error & { code?: string; errors?: { type?: string }[] }): false {
-  if (error.errors?.[0]?.type === 'INVALID_REPLICATION_FACTOR') return false
+function unlessBack(error: Error & { code?: string; brokerError?: string }): false {
+  if (error.brokerError === 'INVALID_REPLICATION_FACTOR') return false
   if (error.code === 'SF_TRANSPORT_KAFKA_NO_ANSWER') return false
   throw error
 }

@@ -1,14 +1,14 @@
+import { crc32c } from '@platformatic/kafka'
 import t from 'tap'
-import { crc32c } from '../src/crc32c.ts'
-import { maxRecordBytes, measure, writeRecordBatch } from '../src/record-batch.ts'
+import { measure, writeRecordBatch } from '../src/platformatic/record-batch.ts'
+import { maxRecordBytes } from '../src/record-size.ts'
 
 t.test('CRC-32C has the values of RFC 3720', async t => {
-  const crc = (data: Uint8Array) => crc32c(data, 0, data.length).toString(16)
+  const crc = (data: Uint8Array) => crc32c(Buffer.from(data)).toString(16)
   t.equal(crc(Buffer.from('123456789')), 'e3069283')
   t.equal(crc(Buffer.alloc(32)), '8a9136aa')
   t.equal(crc(Buffer.alloc(32, 0xff)), '62a8ab43')
   t.equal(crc(Buffer.from(Array.from({ length: 32 }, (_, i) => i))), '46dd794e')
-  t.equal(crc32c(Buffer.from('..123456789..'), 2, 11).toString(16), 'e3069283')
 })
 
 t.test('what is written is as long as was measured, and never longer than was foreseen', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { measure } from '../src/record-batch.ts'
+import { measure } from '../src/platformatic/record-batch.ts'
 import { splitBatch } from '../src/split-batch.ts'
 import { message } from './helper.ts'
 

@@ -352,6 +352,42 @@ export const packageMutants: readonly Mutant[] = [
     catchBy: byTest('transport-kafka/test/contiguous-prefix')
   },
   {
+    name: 'kafka-delivers-what-was-aborted',
+    invariant: [1, 'an effect is of what its sender has committed'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/platformatic/read-records.ts',
+        find: 'aborting.delete(producer)',
+        replace: 'waiting.length = 0'
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/read-records')
+  },
+  {
+    name: 'kafka-unpacks-without-bound',
+    invariant: [6, 'nothing stays unfinished: one message does not take the memory of all'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/platformatic/read-records.ts',
+        find: '  if (size > limit) throw',
+        replace: '  if (size > limit * limit) throw'
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/read-records')
+  },
+  {
+    name: 'kafka-markers-are-lag',
+    invariant: [6, 'nothing stays unfinished: a replay ends behind markers'],
+    edits: [
+      {
+        file: 'packages/transport-kafka/src/assignment.ts',
+        find: 'prefix?.done(prefix.add(next))',
+        replace: 'prefix?.add(next)'
+      }
+    ],
+    catchBy: byTest('transport-kafka/test/assignment')
+  },
+  {
     name: 'postgres-offset-of-any-done',
     invariant: [2, 'the offset is the end of the contiguous prefix of what is done'],
     edits: [
@@ -375,8 +411,8 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/transport-kafka/src/classify-error.ts',
-        find: "return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? 'topic' : undefined",
-        replace: "return ABOUT_TOPIC.has(rootOf(error).type ?? '') ? undefined : undefined"
+        find: "ABOUT_TOPIC.has(nameIn(error) ?? '') ? 'topic' : undefined",
+        replace: "ABOUT_TOPIC.has(nameIn(error) ?? '') ? undefined : undefined"
       }
     ],
     catchBy: byTest('transport-kafka/test/classify-error')
