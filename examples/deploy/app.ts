@@ -12,7 +12,8 @@ import {
   authorizeByToken,
   connectTransport,
   documentRoutes,
-  health
+  health,
+  hideErrors
 } from '@steadfast-examples/service'
 import fp from 'fastify-plugin'
 import type { DeployEnvironment } from './environment.ts'
@@ -23,6 +24,7 @@ import { worker } from './worker/worker.ts'
 /** deploy: accepts requests, provisions the products step by step, answers with what came of it. */
 export default fp<DeployEnvironment>(
   async (app, env) => {
+    await app.register(hideErrors)
     await app.register(postgres, {
       connectionString: env.DATABASE_URL,
       application_name: 'deploy',

@@ -13,7 +13,8 @@ import {
   authorizeByToken,
   connectTransport,
   documentRoutes,
-  health
+  health,
+  hideErrors
 } from '@steadfast-examples/service'
 import fp from 'fastify-plugin'
 import type { MarketEnvironment } from './environment.ts'
@@ -24,6 +25,7 @@ import { products } from './routes/products.ts'
 /** market: takes orders, asks deploy for the product, completes the order when the answer comes. */
 export default fp<MarketEnvironment>(
   async (app, env) => {
+    await app.register(hideErrors)
     await app.register(postgres, {
       connectionString: env.DATABASE_URL,
       application_name: 'market',
