@@ -24,7 +24,12 @@ interface Look {
   onlySlow: boolean
   tried: Set<string>
   running: Set<Promise<unknown>>
+  /** How many have run. */
+  ended: number
+  /** How many of them came to an end. */
   finished: number
+  /** One has ended while it was asked for more: what waited behind it may have been missed. */
+  isStale: boolean
 }
 
 /**
@@ -35,12 +40,12 @@ interface Look {
  * @returns `begun`: as many run as may; `ended`: none is left, and how many came to an end
  */
 export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
-  const look: Look = { found: [], onlySlow: false, tried: new Set(), running: new Set(), finished: 0 }
+  const look: Look = { found: [], onlySlow: false, tried: new Set(), running: new Set(), ended: 0, finished: 0, isStale: false }
   const begun = fill(consumer, look)
   const goOn = async () => {
     await begun
-    while (look.running.size > 0) {
-      await Promise.race(look.running)
+    while (look.running.size > 0 || look.isStale) {
+      if (look.running.size > 0) await Promise.race(look.running)
       await fill(consumer, look)
     }
     return look.finished
@@ -53,6 +58,7 @@ const hasPlace = ({ gate, closing, retrying, concurrency }: Consumer) =>
 
 /** Begins as many as may run at a time. */
 async function fill(consumer: Consumer, look: Look): Promise<void> {
+  look.isStale = false
   while (hasPlace(consumer)) {
     const row = takeNext(consumer, look)
     if (row !== undefined) {
@@ -61,9 +67,13 @@ async function fill(consumer: Consumer, look: Look): Promise<void> {
     }
     const isShareTaken = isSlowShareTaken(consumer)
     if (isShareTaken && look.onlySlow) return
+    const before = look.ended
     const found = await findDue(consumer, look)
     look.onlySlow = isShareTaken && found.length === 0
-    if (found.length === 0) return
+    if (found.length === 0) {
+      look.isStale = look.ended !== before
+      return
+    }
     look.found.push(...found)
   }
 }
@@ -107,6 +117,7 @@ function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
     .finally(() => {
       retrying.delete(eventId)
       if (!slowTypes.isSlow(type)) look.onlySlow = false
+      look.ended++
       look.running.delete(work)
       consumer.running.delete(work)
     })

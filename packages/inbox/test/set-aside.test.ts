@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
 import { releaseDelivery, reprocessDelivery, storeOn } from '@steadfast/store'
+import type { PoolClient, QueryResult } from 'pg'
 import t, { type Test } from 'tap'
 import { deliver, retryOnce } from '../src/testing.ts'
 import { build, effects, events, groupOf, inboxRow, insertEffect, SIGNALS, send, Task, transports } from './helper.ts'
@@ -52,6 +53,34 @@ async function failing(t: Test, options: object = {}) {
   })
   return { ...built, state, db: storeOn(built.pool), ids: [randomUUID(), randomUUID()] as [string, string] }
 }
+
+t.test('one that ends while more is looked for does not hide what waited behind it', async t => {
+  const { app, pool, state, ids } = await failing(t)
+  await deliver(app, Task, { id: 'k', n: 1 }, { id: ids[0] })
+  await deliver(app, Task, { id: 'k', n: 2 }, { id: ids[1] })
+  state.broken = false
+  let hasEnded = false
+  const host = app.pg.pool
+  const connect = host.connect.bind(host) as () => Promise<PoolClient>
+  const patched = new WeakSet<object>()
+  // The answer of the look that finds nothing, since the first runs, comes when the first is done.
+  host.connect = (async () => {
+    const client = await connect()
+    if (patched.has(client)) return client
+    patched.add(client)
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<QueryResult>
+    client.query = (async (...args: unknown[]) => {
+      const text = (args[0] as { text?: string }).text ?? String(args[0])
+      const result = await query(...args)
+      if (/^commit/i.test(text)) setImmediate(() => setImmediate(() => (hasEnded = true)))
+      if (/with recursive/.test(text) && result.rows.length === 0) await until(() => hasEnded, { what: 'the first to end' })
+      return result
+    }) as typeof client.query
+    return client
+  }) as typeof host.connect
+  t.equal(await retryOnce(app), 2)
+  t.same(await effects(pool), [1, 2])
+})
 
 t.test('held: the key stops until a person reprocesses it', async t => {
   const { app, pool, db, state, ids } = await failing(t)
