@@ -272,10 +272,11 @@ export const TARGETS: readonly Target[] = [
     name: 'reconciliation',
     plugin: reconciliation as never,
     schema: ReconciliationOptionsSchema,
-    kinds: { authorize: 'function' },
+    kinds: { authorize: 'function', present: 'function' },
     needed: () => ({ authorize: () => true }),
     suitable: () => ({
       authorize: [() => true, async () => ({ actor: 'me' })],
+      present: [() => null, () => 'x'],
       source: ['fuzz', 'a b'],
       consumer: ['fuzz'],
       schema: schemas,
