@@ -31,6 +31,7 @@ export {
 } from './envelope.ts'
 export * as errors from './errors.ts'
 export { LANES, laneOf } from './lane.ts'
+export { createLogSampler, type LogSampler } from './log-sampler.ts'
 export {
   CENTURY_MS,
   durationOption,

@@ -40,7 +40,15 @@ interface Look {
  * @returns `begun`: as many run as may; `ended`: none is left, and how many came to an end
  */
 export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Promise<number> } {
-  const look: Look = { found: [], onlySlow: false, tried: new Set(), running: new Set(), ended: 0, finished: 0, isStale: false }
+  const look: Look = {
+    found: [],
+    onlySlow: false,
+    tried: new Set(),
+    running: new Set(),
+    ended: 0,
+    finished: 0,
+    isStale: false
+  }
   const begun = fill(consumer, look)
   const goOn = async () => {
     await begun

@@ -73,7 +73,8 @@ t.test('one that ends while more is looked for does not hide what waited behind 
       const text = (args[0] as { text?: string }).text ?? String(args[0])
       const result = await query(...args)
       if (/^commit/i.test(text)) setImmediate(() => setImmediate(() => (hasEnded = true)))
-      if (/with recursive/.test(text) && result.rows.length === 0) await until(() => hasEnded, { what: 'the first to end' })
+      if (/with recursive/.test(text) && result.rows.length === 0)
+        await until(() => hasEnded, { what: 'the first to end' })
       return result
     }) as typeof client.query
     return client

@@ -11,6 +11,7 @@ import type { Pool } from 'pg'
 import type { Peer } from './ask-peer.ts'
 import { type ActionMessage, actionChannel } from './channels.ts'
 import { TooSlow } from './errors.ts'
+import type { Present } from './show-data.ts'
 
 /** A Fastify server whose routes take their types from TypeBox schemas. */
 export type Server = FastifyInstance<
@@ -30,6 +31,8 @@ export interface Context {
   peerTimeoutMs: number
   settleMs: number
   bulkLimit: number
+  /** What a person may see of data; without it all. */
+  present?: Present
   /** For single statements: each a transaction of its own, under the time limit. */
   db: Db
   /** Runs questions on one snapshot of the database, read only, under the time limit. */
@@ -38,12 +41,14 @@ export interface Context {
   write<T>(deed: (db: Db, tx: Transaction) => Promise<T>): Promise<T>
   /** Messages that the groups of this process's inbox have not done; undefined without an inbox. */
   lag(): Promise<bigint> | undefined
+  /** How many attempts the guard has refused. */
+  refusedAttempts(): number
   /** Says that a person has acted, and wakes a relay in the process. */
   acted(message: ActionMessage): void
 }
 
 /** What the plugin makes the context of. */
-export interface ContextOptions extends Pick<Context, 'source' | 'consumer' | 'schema' | 'peers'> {
+export interface ContextOptions extends Pick<Context, 'source' | 'consumer' | 'schema' | 'peers' | 'present'> {
   peerTimeoutMs: number
   settleMs: number
   bulkLimit: number
@@ -53,7 +58,7 @@ export interface ContextOptions extends Pick<Context, 'source' | 'consumer' | 's
 export function createContext(
   pool: Pool,
   { statementTimeoutMs, ...options }: ContextOptions,
-  { wake, lag }: { wake(): void } & Pick<Context, 'lag'>
+  { wake, ...others }: { wake(): void } & Pick<Context, 'lag' | 'refusedAttempts'>
 ): Context {
   const { schema } = options
   const transaction = async <T>(work: (db: Db, tx: Transaction) => Promise<T>): Promise<T> => {
@@ -76,7 +81,7 @@ export function createContext(
         return ask(db)
       }),
     write: transaction,
-    lag,
+    ...others,
     acted(message) {
       if (actionChannel.hasSubscribers) actionChannel.publish(message)
       wake()

@@ -12,10 +12,22 @@ export const Forbidden = createError('SF_RECONCILIATION_FORBIDDEN', 'Not allowed
 export const CrossSite = createError('SF_RECONCILIATION_CROSS_SITE', 'Requests from other sites are refused', 403)
 /** A route that changes something was called with another content type than application/json. */
 export const NotJson = createError('SF_RECONCILIATION_NOT_JSON', 'The content type must be application/json', 415)
+/** The authorizer named an actor that cannot stand in the audit, or the machine's own name: a fault of the owner's. */
+export const ActorInvalid = createError(
+  'SF_RECONCILIATION_ACTOR_INVALID',
+  'The actor that "authorize" named is none: %s',
+  500
+)
 /** There is no such event. */
 export const EventUnknown = createError('SF_RECONCILIATION_EVENT_UNKNOWN', 'No event %s', 404)
 /** The event is in no state for this action; somebody else may have been faster. */
 export const EventUnfit = createError('SF_RECONCILIATION_EVENT_UNFIT', 'Event %s cannot be %s: it is %s', 409)
+/** The event's payload was erased: it cannot be sent any more. */
+export const EventErased = createError(
+  'SF_RECONCILIATION_EVENT_ERASED',
+  'Event %s cannot be %s: its payload was erased',
+  409
+)
 /** There is no such delivery. */
 export const DeliveryUnknown = createError(
   'SF_RECONCILIATION_DELIVERY_UNKNOWN',
@@ -24,6 +36,12 @@ export const DeliveryUnknown = createError(
 )
 /** The delivery is in no state for this action; somebody else may have been faster. */
 export const DeliveryUnfit = createError('SF_RECONCILIATION_DELIVERY_UNFIT', 'Delivery %s cannot be %s: it is %s', 409)
+/** The delivery's body was erased: its handler cannot run any more. */
+export const DeliveryErased = createError(
+  'SF_RECONCILIATION_DELIVERY_ERASED',
+  'Delivery %s cannot be %s: its body was erased',
+  409
+)
 /** A replay was asked for a consumer that has never received anything. */
 export const ConsumerUnknown = createError('SF_RECONCILIATION_CONSUMER_UNKNOWN', 'No consumer %s here', 404)
 /** None of this id was asked for. */

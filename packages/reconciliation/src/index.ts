@@ -8,17 +8,20 @@ import type { Pool } from 'pg'
 import { createContext } from './context.ts'
 import { guard } from './guard.ts'
 import { OWNER, type ReconciliationOptions, readOptions } from './options.ts'
+import { createRefusals } from './refusals.ts'
 import { bulkRoutes } from './routes/bulk.ts'
+import { erasureRoutes } from './routes/erasures.ts'
 import { actOnEvents, readEvents } from './routes/events.ts'
 import { actOnInbox, readInbox } from './routes/inbox.ts'
 import { compareRoutes } from './routes/ledger.ts'
 import { auditRoutes, replayRoutes } from './routes/replays.ts'
 
 export type { Peer } from './ask-peer.ts'
-export type { ActionMessage, BulkStepMessage } from './channels.ts'
+export type { ActionMessage, BulkStepMessage, RefusedMessage } from './channels.ts'
 export * as errors from './errors.ts'
 export type { Authorizer, Right } from './guard.ts'
 export type { ReconciliationOptions } from './options.ts'
+export type { Present, Presented } from './show-data.ts'
 
 async function reconciliationPlugin(fastify: FastifyInstance, given: ReconciliationOptions): Promise<void> {
   const options = readOptions(given)
@@ -28,13 +31,15 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
     throw new InvalidOptions(OWNER, 'option "source" is needed where @steadfast/outbox is not registered before')
   const schema = checkIdentifier('schema', options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA)
   const pool = findPool<Pool>(fastify, OWNER, options)
+  const refusals = createRefusals()
   const context = createContext(
     pool,
     { ...options, source, schema, consumer: options.consumer ?? source },
     {
       wake: () => relay?.wake(),
       // Registered after this plugin, perhaps.
-      lag: () => (fastify as { inbox?: { lag(): Promise<bigint> } }).inbox?.lag()
+      lag: () => (fastify as { inbox?: { lag(): Promise<bigint> } }).inbox?.lag(),
+      refusedAttempts: refusals.count
     }
   )
   // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
@@ -43,7 +48,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
 
   // Fastify's own compiler would silently drop what a schema does not know: in a bulk filter that means "everything".
   const server = fastify.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(TypeBoxValidatorCompiler)
-  guard(fastify, options.authorize)
+  guard(fastify, options.authorize, refusals)
   readEvents(server, context)
   actOnEvents(server, context)
   readInbox(server, context)
@@ -52,6 +57,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
   compareRoutes(server, context)
   replayRoutes(server, context)
   auditRoutes(server, context)
+  erasureRoutes(server, context)
 }
 
 export const reconciliation = fp(reconciliationPlugin, {

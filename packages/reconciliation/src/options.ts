@@ -4,6 +4,7 @@ import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
 import type { Peer } from './ask-peer.ts'
 import type { Authorizer } from './guard.ts'
+import type { Present } from './show-data.ts'
 
 export const OWNER = '@steadfast/reconciliation'
 
@@ -11,6 +12,8 @@ export const OWNER = '@steadfast/reconciliation'
 export interface ReconciliationOptions {
   /** Who may do what. Without it every route answers 403. */
   authorize?: Authorizer
+  /** Makes of data what a person may see of it. Default: all. */
+  present?: Present
   /** This service's source. Default: the outbox's. */
   source?: string
   /** The consumer whose inbox is meant where a request names none. Default: the source. */
@@ -36,6 +39,7 @@ export interface ReconciliationOptions {
 /** What {@link ReconciliationOptions} are checked by. */
 export const ReconciliationOptionsSchema = Type.Object({
   authorize: Type.Optional(functionOption<Authorizer>()),
+  present: Type.Optional(functionOption<Present>()),
   source: Type.Optional(Type.String({ minLength: 1 })),
   consumer: Type.Optional(Type.String({ minLength: 1 })),
   schema: Type.Optional(Type.String()),

@@ -15,6 +15,8 @@ export const Uuid = Type.String({
 export const Text = Type.String({ minLength: 1, maxLength: 500, pattern: '^[^\\u0000]*$' })
 /** A consumer in a path, where Fastify takes so many characters; the inbox allows no longer group. */
 export const ConsumerInPath = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000]*$' })
+/** A key as senders choose it; none is bounded but by the size of its event. */
+export const Key = Type.String({ minLength: 1, maxLength: 10_000, pattern: '^[^\\u0000]*$' })
 export const Note = Type.String({ minLength: 1, maxLength: 2000, pattern: '^[^\\u0000]*$' })
 /** A moment in a query or body. A leap second is a date-time of RFC 3339, and none of JavaScript's. */
 export const When = Type.String({ format: 'date-time', pattern: '^.{17}[0-5]' })
@@ -62,7 +64,9 @@ export const EventRow = Type.Object({
   failingSince: NullableInstant,
   topicUnavailableSince: NullableInstant,
   parkReason: NullableText,
-  lastError: NullableText
+  lastError: NullableText,
+  erasedAt: NullableInstant,
+  erasedHash: NullableText
 })
 
 export const DeliveryRow = Type.Object({
@@ -84,7 +88,9 @@ export const DeliveryRow = Type.Object({
   error: Type.Unknown(),
   replayId: NullableText,
   receivedAt: Instant,
-  updatedAt: Instant
+  updatedAt: Instant,
+  erasedAt: NullableInstant,
+  erasedHash: NullableText
 })
 
 export const AuditRow = Type.Object({

@@ -11,7 +11,8 @@ const GOOD: Record<string, object> = {
   '/inbox/:consumer/:id/release': { note: 'n' },
   '/inbox/bulk': { action: 'reprocess', filter: { key: 'k' }, note: 'n' },
   '/fates': { ids: [id] },
-  '/replays': { from: '2026-01-01T00:00:00Z', note: 'n' }
+  '/replays': { from: '2026-01-01T00:00:00Z', note: 'n' },
+  '/erasures': { key: 'k', note: 'n' }
 }
 
 async function callAll(service: Service, strip = false) {
@@ -43,7 +44,7 @@ t.test('every route is closed without an authorizer, whatever is sent', async t 
   const service = await build(t, { authorize: undefined } as unknown as ReconciliationOptions)
   for (const strip of [false, true]) {
     const answers = await callAll(service, strip)
-    t.equal(answers.length, 33, 'HEAD routes included')
+    t.equal(answers.length, 34, 'HEAD routes included')
     t.same(
       answers.filter(a => a.status !== 403 || a.headers['cache-control'] !== 'no-store'),
       []
@@ -90,13 +91,13 @@ t.test('with a right for each: no route is closed, and each asks for its own rig
   )
   t.same(rights, {
     'GET /events': 'read',
-    'GET /events/:id': 'read',
+    'GET /events/:id': 'read,payload',
     'GET /counts': 'read',
     'POST /events/:id/resend': 'resend',
     'POST /events/:id/resolve': 'resolve',
     'GET /inbox': 'read',
     'GET /inbox/lag': 'read',
-    'GET /inbox/:consumer/:id': 'read',
+    'GET /inbox/:consumer/:id': 'read,payload',
     'POST /inbox/:consumer/:id/reprocess': 'reprocess',
     'POST /inbox/:consumer/:id/release': 'release',
     'POST /events/bulk': 'read,resolve',
@@ -109,7 +110,8 @@ t.test('with a right for each: no route is closed, and each asks for its own rig
     'GET /replays/:id': 'read',
     'GET /replays/:id/items': 'read',
     'POST /replays/:id/stop': 'replay',
-    'GET /audit': 'read'
+    'GET /audit': 'read',
+    'POST /erasures': 'erase'
   })
 })
 

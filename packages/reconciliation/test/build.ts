@@ -22,15 +22,16 @@ export interface Service {
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: Json }>
 }
 
-/** A server with reconciliation under /reconciliation, on a database of its own. */
+/** A server with reconciliation under /reconciliation, on a database of its own. `log`: is given its warnings and errors. */
 export async function build(
   t: Test,
   options: ReconciliationOptions = {},
-  prepare: (app: FastifyInstance) => void = () => {}
+  prepare: (app: FastifyInstance) => void = () => {},
+  log: string[] = []
 ): Promise<Service> {
   const { url, pool } = await testDatabase(t)
   await migrate(pool)
-  const app = Fastify()
+  const app = Fastify({ logger: { level: 'warn', stream: { write: line => void log.push(line) } } })
   t.teardown(() => app.close())
   const routes: Route[] = []
   app.addHook('onRoute', route => {

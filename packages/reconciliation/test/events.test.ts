@@ -215,7 +215,7 @@ t.test('resend and resolve: one effect, one audit row, whoever comes at once', a
   t.match((await get(`/events/${id}`)).body, { event: { due: false, status: 'RESOLVED' } })
   t.match(await post(`/events/${idFrom(0)}/resend`), { status: 404, body: { code: 'SF_RECONCILIATION_EVENT_UNKNOWN' } })
 
-  const audit = (await get('/audit')).body.items
+  const audit = (await get('/audit')).body.items.filter((entry: { action: string }) => entry.action !== 'view')
   matchWhole(t, audit, [
     { action: 'resolve', eventId: id, note: 'by hand' },
     { action: 'resend', eventId: id, note: null }

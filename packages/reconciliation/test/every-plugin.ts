@@ -65,6 +65,9 @@ export async function everyPlugin(t: Test, prepare: Prepare = async () => undefi
   // A transaction that conflicts is rolled back and runs again, so a handler may be called more often than its effect is.
   t.same([...new Set(handled)].toSorted(), ['bad', 'good', 'silent'])
   t.same((await market.get('/counts')).events, { NEW: 0, PUBLISHED: 1, CONFIRMED: 4, PARKED: 0, RESOLVED: 1 })
+  for (const service of [market, deploy])
+    t.match(await service.post('/erasures', { key: 'good', note: 'asked for' }), { events: { erased: 3, left: 0 } })
+  t.match((await market.get(`/events/${good[0]}`)).event, { payload: null, erasedAt: /^20\d\d-.*Z$/ })
   t.match(await market.app.relay.stats(), { due: 0, oldestDueMs: 0 })
   for (const { app } of [market, deploy]) {
     t.same(app.inbox.health(), { ready: true })

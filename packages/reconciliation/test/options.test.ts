@@ -11,6 +11,7 @@ t.test('wrong options are refused at registration, saying which', async t => {
     [{}, /option "source" is needed/],
     [{ source: 'a', authorise: () => true }, /unknown option "authorise"; did you mean "authorize"\?/],
     [{ source: 'a', authorize: true }, /"authorize" must be a function/],
+    [{ source: 'a', present: 'masked' }, /"present" must be a function/],
     [{ source: 'a', schema: 'x"; drop table y --' }, /Not a plain identifier for schema/],
     [{ source: 'a', schema: 'Steadfast' }, /Not a plain identifier/],
     [{ source: 'a', peers: { deploy: { url: 'deploy:3000' } } }, /"peers.deploy.url" must be an http/],
@@ -31,7 +32,10 @@ t.test('wrong options are refused at registration, saying which', async t => {
 t.test('needs a pool, and the tables', async t => {
   const bare = Fastify()
   bare.register(reconciliation, { source: 'a' })
-  await t.rejects(async () => bare.ready(), { code: 'SF_OPTIONS_INVALID', message: /register @fastify\/postgres before/ })
+  await t.rejects(async () => bare.ready(), {
+    code: 'SF_OPTIONS_INVALID',
+    message: /register @fastify\/postgres before/
+  })
   const { url, pool } = await testDatabase(t)
   const app = Fastify()
   app.register(postgres, { connectionString: url })

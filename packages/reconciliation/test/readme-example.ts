@@ -4,7 +4,7 @@ import reconciliation from '@steadfast/reconciliation'
 import Fastify from 'fastify'
 
 const users: Record<string, { name: string; rights: string[] }> = {
-  'Bearer of-a-person': { name: 'ann', rights: ['read', 'resend', 'resolve'] },
+  'Bearer of-a-person': { name: 'ann', rights: ['read', 'payload', 'resend', 'resolve'] },
   'Bearer of-deploy': { name: 'deploy', rights: ['fates'] }
 }
 

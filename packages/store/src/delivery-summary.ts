@@ -10,5 +10,5 @@ export const deliverySummaryColumns = (i: string): string =>
     i,
     `consumer event_id:eventId arrival state key topic position source type reply_to:replyTo causation_id:causationId
      correlation_id:correlationId outcome attempts due_at:dueAt error replay_id:replayId received_at:receivedAt
-     updated_at:updatedAt`
+     updated_at:updatedAt erased_at:erasedAt erased_hash:erasedHash`
   )

@@ -63,7 +63,9 @@ export const EXPECTED_SHAPE: SchemaShape = {
       topic_unavailable_since: 'timestamp with time zone',
       awaits_receipt: 'boolean',
       reacted_to: 'text',
-      reacted_at: 'timestamp with time zone'
+      reacted_at: 'timestamp with time zone',
+      erased_at: 'timestamp with time zone',
+      erased_hash: 'text'
     },
     indexes: {
       event_awaiting:
@@ -139,7 +141,9 @@ export const EXPECTED_SHAPE: SchemaShape = {
       replay_id: 'uuid',
       received_at: 'timestamp with time zone not null default clock_timestamp()',
       updated_at: 'timestamp with time zone not null default clock_timestamp()',
-      logged_at: 'timestamp with time zone'
+      logged_at: 'timestamp with time zone',
+      erased_at: 'timestamp with time zone',
+      erased_hash: 'text'
     },
     indexes: {
       inbox_stopped:

@@ -30,13 +30,25 @@ select pg_catalog.format('the collation of this database is of version %s and th
 from pg_catalog.pg_database d
 where d.datname = pg_catalog.current_database() and d.datcollversion <> pg_catalog.pg_database_collation_actual_version(d.oid)`
 
+// Who owns a table gives itself each right on it. A right on one column is enough to change what was done.
+const AUDIT = `
+  select pg_catalog.format('role %I may change or remove rows of table audit (%s): whoever gets hold of it can rewrite who did what. Let services work by a role that owns nothing, with the rights of \`steadfast grants\`, and migrate by another',
+    current_user, pg_catalog.array_to_string(array[
+      case when pg_catalog.pg_has_role(current_user, c.relowner, 'usage') then 'owner of the table' end,
+      case when pg_catalog.has_any_column_privilege(c.oid, 'update') then 'update' end,
+      case when pg_catalog.has_table_privilege(c.oid, 'delete') then 'delete' end,
+      case when pg_catalog.has_table_privilege(c.oid, 'truncate') then 'truncate' end], ', ')) as risk
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = $1
+  where c.relname = 'audit' and c.relkind in ('r', 'p') and (pg_catalog.pg_has_role(current_user, c.relowner, 'usage')
+    or pg_catalog.has_any_column_privilege(c.oid, 'update') or pg_catalog.has_table_privilege(c.oid, 'delete, truncate'))`
+
 /** How many of the newest events are looked at. */
 const NEWEST = 10_000
 
 /**
  * What does not keep Steadfast from working but puts a guarantee at risk: triggers and rules of others on its tables,
- * `synchronous_commit = off`, another default isolation level, several services in one schema, a collation of another
- * version than its indexes were built under. Needs the right to read the table of events.
+ * `synchronous_commit = off`, another default isolation level, a role that may change the audit, several services in one schema, a
+ * collation of another version than its indexes were built under. Needs the right to read the table of events.
  *
  * @returns in words; an empty list when there is none
  * @throws SF_STORE_IDENTIFIER_INVALID
@@ -49,6 +61,7 @@ export async function findRisks(
   const found: { risk: string }[] = []
   found.push(...(await db.rows<{ risk: string }>(FOREIGN, [schema, Object.keys(EXPECTED_SHAPE)])))
   found.push(...(await db.rows<{ risk: string }>(SETTINGS)))
+  found.push(...(await db.rows<{ risk: string }>(AUDIT, [schema])))
   const [server] = await db.rows<{ version: number }>(
     `select current_setting('server_version_num')::integer as version`
   )

@@ -40,12 +40,16 @@ export interface StoredDelivery extends NewDelivery {
   /** Counted runs of the handler that failed. */
   attempts: number
   dueAt: Date | null
-  /** The event's data as they came; null once the delivery is done. */
+  /** The event's data as they came; null once the delivery is done, or erased. */
   body: Buffer | null
   error: DeliveryError | null
   replayId: string | null
   receivedAt: Date
   updatedAt: Date
+  /** When its body and headers were erased; see `erase`. */
+  erasedAt: Date | null
+  /** Of the body that was erased: its SHA-256, in hexadecimal. */
+  erasedHash: string | null
 }
 
 /** The states of a delivery behind which later ones of its consumer, topic and key wait: a list of SQL. */
@@ -60,15 +64,19 @@ const msOf = (column: string) => `(extract(epoch from ${column}) * 1000)::float8
 export const DELIVERY_COLUMNS = `i.consumer, i.event_id as "eventId", i.arrival, i.state, i.key, i.topic, i.position, i.source, i.type,
   i.reply_to as "replyTo", i.causation_id as "causationId", i.correlation_id as "correlationId", i.envelope::text, i.outcome, i.attempts,
   ${msOf('i.due_at')} as "dueAt", i.body, i.error::text, i.replay_id as "replayId", ${msOf('i.received_at')} as "receivedAt",
-  ${msOf('i.updated_at')} as "updatedAt"`
+  ${msOf('i.updated_at')} as "updatedAt", ${msOf('i.erased_at')} as "erasedAt", i.erased_hash as "erasedHash"`
 
 /** A row of {@link DELIVERY_COLUMNS}: times in ms and JSON as text, whatever the host has told its driver of their types. */
-export type DeliveryColumns = Omit<StoredDelivery, 'envelope' | 'error' | 'dueAt' | 'receivedAt' | 'updatedAt'> & {
+export type DeliveryColumns = Omit<
+  StoredDelivery,
+  'envelope' | 'error' | 'dueAt' | 'receivedAt' | 'updatedAt' | 'erasedAt'
+> & {
   envelope: string
   error: string | null
   dueAt: number | null
   receivedAt: number
   updatedAt: number
+  erasedAt: number | null
 }
 
 /** Makes the delivery of a row of {@link DELIVERY_COLUMNS}. */
@@ -79,9 +87,14 @@ export function deliveryOf(row: DeliveryColumns): StoredDelivery {
     error: row.error === null ? null : (JSON.parse(row.error) as DeliveryError),
     dueAt: row.dueAt === null ? null : new Date(row.dueAt),
     receivedAt: new Date(row.receivedAt),
-    updatedAt: new Date(row.updatedAt)
+    updatedAt: new Date(row.updatedAt),
+    erasedAt: row.erasedAt === null ? null : new Date(row.erasedAt)
   }
 }
+
+/** SQL: a delivery `i` whose row has something that its sender wrote. */
+export const holdsData = (i: string): string =>
+  `(${i}.body is not null or coalesce(${i}.envelope->>'headers', '{}') <> '{}')`
 
 /** SQL: the id under which the sender of a delivery knows its event, and what was sent because of it names as its cause. */
 export const sentId = (i: string): string => `coalesce(${i}.envelope->>'id', ${i}.event_id::text)::uuid`

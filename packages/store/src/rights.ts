@@ -10,7 +10,7 @@ const WRITE: Right[] = ['select', 'insert', 'update']
 
 /**
  * The rights that each plugin's statements need, by table and by sequence, beside `usage` on the schema. Who locks a row
- * needs `update`. The sequences are read to see whether they are behind their data.
+ * needs `update`. On the audit nobody needs more than to read and to add. The sequences are read to see whether they are behind their data.
  */
 export const RIGHTS: Readonly<Record<Plugin, Readonly<Record<string, readonly Right[]>>>> = {
   outbox: {

@@ -50,12 +50,16 @@ export interface EventSummary {
   topicUnavailableSince: Date | null
   parkReason: string | null
   lastError: string | null
+  /** When its payload and headers were erased; see `erase`. */
+  erasedAt: Date | null
+  /** Of the payload that was erased: SHA-256 of its JSON text, in hexadecimal. */
+  erasedHash: string | null
 }
 
 /** A row of the event table. */
 export interface StoredEvent extends EventSummary {
-  /** The exact JSON text. */
-  payload: string
+  /** The exact JSON text; `null` when it was erased. */
+  payload: string | null
   headers: Record<string, string>
 }
 
@@ -65,13 +69,15 @@ const SUMMARY = `id seq lane source type topic key dataversion:dataVersion statu
   superseded_by:supersededBy created_at:createdAt
   published_at:publishedAt last_sent_at:lastSentAt confirmed_at:confirmedAt confirmed_by:confirmedBy
   updated_at:updatedAt failing_since:failingSince
-  topic_unavailable_since:topicUnavailableSince park_reason:parkReason last_error:lastError`
+  topic_unavailable_since:topicUnavailableSince park_reason:parkReason last_error:lastError
+  erased_at:erasedAt erased_hash:erasedHash`
 
 /** The select list of an {@link EventSummary}; `e` is the alias of the table. */
 export const summaryColumns = (e: string): string => selectList(e, SUMMARY)
 
 /** The select list of a {@link StoredEvent}. The payload is read as text: parsed, it would lose big integers. */
-export const eventColumns = (e: string): string => `${summaryColumns(e)}, ${e}.payload::text as payload, ${e}.headers`
+export const eventColumns = (e: string): string =>
+  `${summaryColumns(e)}, case when ${e}.erased_at is null then ${e}.payload::text end as payload, ${e}.headers`
 
 /** Turns `column column:name …` into a select list with an alias of the table. */
 export function selectList(alias: string, words: string): string {

@@ -8,6 +8,7 @@ export interface DeliveryStory {
   delivery: StoredDelivery
   /** What this service sent because of it, answers and signals included. */
   caused: EventSummary[]
+  /** The newest hundred, without who only looked. */
   audit: AuditEntry[]
 }
 
@@ -19,5 +20,5 @@ export async function storyOfDelivery(db: Db, consumer: string, eventId: string)
     `select ${summaryColumns('e')} from ${db.schema}.event e where e.causation_id = $1::uuid order by e.seq limit 100`,
     [eventId]
   )
-  return { delivery, caused, audit: await listAudit(db, { eventId }, { limit: 100 }) }
+  return { delivery, caused, audit: await listAudit(db, { eventId, deeds: true }, { limit: 100 }) }
 }

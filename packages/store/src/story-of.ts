@@ -15,6 +15,7 @@ export interface EventStory {
   causes: EventCause[]
   /** What this service sent because of it. */
   caused: EventSummary[]
+  /** The newest hundred, without who only looked. */
   audit: AuditEntry[]
 }
 
@@ -43,7 +44,7 @@ export async function storyOf(db: Db, id: string): Promise<EventStory | undefine
     `select ${summaryColumns('e')} from ${db.schema}.event e where e.causation_id = $1::uuid order by e.seq limit ${MOST}`,
     [id]
   )
-  return { event, answers, causes, caused, audit: await listAudit(db, { eventId: id }, { limit: MOST }) }
+  return { event, answers, causes, caused, audit: await listAudit(db, { eventId: id, deeds: true }, { limit: MOST }) }
 }
 
 // By the two partial indexes and the primary key: a row that is done can only be found by its id.

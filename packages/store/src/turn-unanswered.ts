@@ -23,11 +23,12 @@ export interface Unanswered {
 
 /** SQL: what has become of the request `e`, as `reacted_to` keeps it. */
 export const CHANGE = `e.status || ' ' || coalesce(e.park_reason, '')`
-const UNREACTED = `e.status in ('PARKED', 'RESOLVED') and e.awaits_from is not null and e.reacted_to is distinct from ${CHANGE}`
+const UNREACTED = `e.status in ('PARKED', 'RESOLVED') and e.awaits_from is not null and e.erased_at is null and e.reacted_to is distinct from ${CHANGE}`
 
 /**
  * Makes a delivery, due at once, of each request that was parked or resolved since the tables know of it (migration 7) and
- * of which no handler was told: each change once, whoever made it. A change that another one overtook is not told of.
+ * of which no handler was told: each change once, whoever made it. A change that another one overtook is not told of, nor one
+ * of a request that was erased.
  *
  * @returns how many
  */

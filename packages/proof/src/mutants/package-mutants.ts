@@ -459,11 +459,55 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/reconciliation/src/guard.ts',
-        find: 'else if (verdict !== true) throw new Forbidden(right)',
-        replace: 'else if (verdict === null) throw new Forbidden(right)'
+        find: 'if (allowed === false) throw new Forbidden(right)',
+        replace: 'if (right === undefined) throw new Forbidden(right)'
       }
     ],
     catchBy: byTest('reconciliation/test/access')
+  },
+  {
+    name: 'person-under-the-machines-name',
+    invariant: [14, 'the audit tells a person from the machine'],
+    edits: [
+      {
+        file: 'packages/reconciliation/src/actor.ts',
+        find: 'if (plain === RESERVED)',
+        replace: 'if (actor === RESERVED)'
+      }
+    ],
+    catchBy: byTest('reconciliation/test/actors')
+  },
+  {
+    name: 'refusals-untold',
+    invariant: [14, 'a refused attempt leaves a trace'],
+    edits: [
+      { file: 'packages/reconciliation/src/guard.ts', find: '    refusals.note(request, right, error)\n', replace: '' }
+    ],
+    catchBy: byTest('reconciliation/test/refused')
+  },
+  {
+    name: 'payload-to-every-reader',
+    invariant: [14, 'who sees data may see them, and stands in the audit'],
+    edits: [
+      {
+        file: 'packages/reconciliation/src/guard.ts',
+        find: '      if (!isRefusal(error)) throw error\n',
+        replace: '      viewers.add(request)\n'
+      }
+    ],
+    catchBy: byTest('reconciliation/test/payloads')
+  },
+  {
+    name: 'unmasked-on-failure',
+    invariant: [14, 'where masking fails nothing is shown'],
+    edits: [
+      {
+        file: 'packages/reconciliation/src/show-data.ts',
+        find: '    // The error may quote the data.\n',
+        replace: '    return row.payload\n'
+      }
+    ],
+    catchBy: byTest('reconciliation/test/payloads')
   },
   {
     name: 'sweep-without-budget',

@@ -63,6 +63,33 @@ export const storeMutants: readonly Mutant[] = [
     catchBy: byTest('store/test/obstacles')
   },
   {
+    name: 'changeable-audit-unseen',
+    invariant: [14, 'nobody rewrites who did what'],
+    edits: [inStore('find-risks', '  found.push(...(await db.rows<{ risk: string }>(AUDIT, [schema])))\n', '')],
+    catchBy: byTest('store/test/audit-rights')
+  },
+  {
+    name: 'view-without-audit',
+    invariant: [14, 'who sees data stands in the audit'],
+    edits: [
+      inStore('view-event', "'view', id from viewed", "'view', id from viewed where false"),
+      inStore('view-delivery', 'consumer from viewed\n', 'consumer from viewed where false\n')
+    ],
+    catchBy: byTest('store/test/view')
+  },
+  {
+    name: 'unsent-erased',
+    invariant: [2, 'what is still to be sent keeps its payload'],
+    edits: [inStore('erase', 'e.erased_at is null and not e.due and', 'e.erased_at is null and')],
+    catchBy: byTest('store/test/erase')
+  },
+  {
+    name: 'erased-sent-again',
+    invariant: [2, 'what was erased is no event any more'],
+    edits: [inStore('resend-event', 'not e.due and e.erased_at is null', 'not e.due')],
+    catchBy: byTest('store/test/erase')
+  },
+  {
     name: 'life-in-the-future',
     invariant: [6, 'nothing stays unfinished: a sign of life from a wrong clock keeps no lanes'],
     edits: [

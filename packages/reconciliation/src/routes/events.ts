@@ -2,7 +2,7 @@ import { countEvents, getEvent, listEvents, resendEvent, resolveEvent, storyOf }
 import { Type } from 'typebox'
 import { askPeer } from '../ask-peer.ts'
 import type { Context, Server } from '../context.ts'
-import { EventUnfit, EventUnknown } from '../errors.ts'
+import { EventErased, EventUnfit, EventUnknown } from '../errors.ts'
 import { eventFilterOf, pageOf } from '../filters.ts'
 import { actorOf } from '../guard.ts'
 import {
@@ -16,10 +16,12 @@ import {
   Instant,
   Limit,
   Note,
+  NullableText,
   oneOf,
   page,
   Uuid
 } from '../schemas.ts'
+import { showEvent } from '../show-data.ts'
 
 const ById = Type.Object({ id: Uuid })
 
@@ -46,8 +48,10 @@ const PeerFate = Type.Union([
 const Story = Type.Object({
   event: Type.Object({
     ...EventRow.properties,
-    payload: Type.String(),
-    headers: Type.Record(Type.String(), Type.String())
+    // Both are left out where `payloadHidden` says so.
+    payload: Type.Optional(NullableText),
+    headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+    payloadHidden: Type.Boolean()
   }),
   answers: Type.Array(DeliveryRow),
   causes: Type.Array(
@@ -72,7 +76,8 @@ const Counts = Type.Object({
   oldestDueMs: Type.Union([Type.Number(), Type.Null()]),
   overdue: Type.Integer(),
   parked: Type.Array(Type.Object({ reason: Type.String(), count: Type.Integer() })),
-  inbox: Type.Record(Type.String(), Type.Record(Type.String(), Type.Integer()))
+  inbox: Type.Record(Type.String(), Type.Record(Type.String(), Type.Integer())),
+  refusedAttempts: Type.Integer()
 })
 
 /** The list, the story and the counts of this service's own events. */
@@ -90,18 +95,23 @@ export function readEvents(server: Server, context: Context): void {
 
   server.get(
     '/events/:id',
-    { config, schema: { summary: "One event's whole story", params: ById, response: { 200: Story } } },
-    async ({ params: { id } }) => {
+    {
+      config: { reconciliation: 'payload' },
+      schema: { summary: "One event's whole story", params: ById, response: { 200: Story } }
+    },
+    async request => {
+      const { id } = request.params
       const story = await context.read(db => storyOf(db, id))
       if (story === undefined) throw new EventUnknown(id)
-      return { ...story, fate: await fateAtPeer(context, story.event.awaitsFrom, story.event.id) }
+      const event = await showEvent(context, request, story.event)
+      return { ...story, event, fate: await fateAtPeer(context, story.event.awaitsFrom, story.event.id) }
     }
   )
 
   server.get(
     '/counts',
     { config, schema: { summary: 'Count events by status and deliveries by state', response: { 200: Counts } } },
-    () => context.read(countEvents)
+    async () => ({ ...(await context.read(countEvents)), refusedAttempts: context.refusedAttempts() })
   )
 }
 
@@ -154,6 +164,7 @@ export function actOnEvents(server: Server, context: Context): void {
 async function unfit({ db }: Context, id: string, deed: string): Promise<Error> {
   const event = await getEvent(db, id)
   if (event === undefined) return new EventUnknown(id)
+  if (event.erasedAt !== null && deed === 'sent again') return new EventErased(id, deed)
   return new EventUnfit(id, deed, `${event.status}${event.due ? ' and due already' : ''}`)
 }
 

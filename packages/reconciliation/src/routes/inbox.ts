@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { buildEvent, laneOf, RefusedSignal } from '@steadfast/events'
 import {
   getDelivery,
@@ -10,7 +9,7 @@ import {
 } from '@steadfast/store'
 import { Type } from 'typebox'
 import type { Context, Server } from '../context.ts'
-import { DeliveryUnfit, DeliveryUnknown, NoInbox } from '../errors.ts'
+import { DeliveryErased, DeliveryUnfit, DeliveryUnknown, NoInbox } from '../errors.ts'
 import { inboxFilterOf, pageOf } from '../filters.ts'
 import { actorOf } from '../guard.ts'
 import {
@@ -27,6 +26,7 @@ import {
   Text,
   Uuid
 } from '../schemas.ts'
+import { showDelivery } from '../show-data.ts'
 
 const ByConsumer = Type.Object({ consumer: ConsumerInPath, id: Uuid })
 
@@ -45,8 +45,11 @@ const Story = Type.Object({
   delivery: Type.Object({
     ...DeliveryRow.properties,
     envelope: Type.Unknown(),
-    // The bytes as they came: as text when they are UTF-8, else in base64.
-    body: Type.Union([Type.Null(), Type.Object({ encoding: oneOf('utf8', 'base64'), data: Type.String() })])
+    // The bytes as they came: as text when they are UTF-8, else in base64. Left out where `payloadHidden` says so.
+    body: Type.Optional(
+      Type.Union([Type.Null(), Type.Object({ encoding: oneOf('utf8', 'base64'), data: Type.String() })])
+    ),
+    payloadHidden: Type.Boolean()
   }),
   caused: Type.Array(EventRow),
   audit: Type.Array(AuditRow)
@@ -83,12 +86,15 @@ export function readInbox(server: Server, context: Context): void {
 
   server.get(
     '/inbox/:consumer/:id',
-    { config, schema: { summary: "One delivery's whole story", params: ByConsumer, response: { 200: Story } } },
-    async ({ params: { consumer, id } }) => {
+    {
+      config: { reconciliation: 'payload' },
+      schema: { summary: "One delivery's whole story", params: ByConsumer, response: { 200: Story } }
+    },
+    async request => {
+      const { consumer, id } = request.params
       const story = await context.read(db => storyOfDelivery(db, consumer, id))
       if (story === undefined) throw new DeliveryUnknown(id, consumer)
-      const { body, ...delivery } = story.delivery
-      return { ...story, delivery: { ...delivery, body: body === null ? null : textOf(body) } }
+      return { ...story, delivery: await showDelivery(context, request, story.delivery) }
     }
   )
 }
@@ -168,11 +174,8 @@ async function tellSender(
 async function unfit({ db }: Context, consumer: string, id: string, deed: string): Promise<Error> {
   const delivery = await getDelivery(db, consumer, id)
   if (delivery === undefined) return new DeliveryUnknown(id, consumer)
+  const name = `${id} at consumer ${consumer}`
+  if (delivery.erasedAt !== null && deed === 'reprocessed') return new DeliveryErased(name, deed)
   const state = `${delivery.state}${delivery.body === null ? ' without its body' : ''}`
-  return new DeliveryUnfit(`${id} at consumer ${consumer}`, deed, state)
-}
-
-function textOf(body: Buffer) {
-  const encoding = isUtf8(body) ? 'utf8' : 'base64'
-  return { encoding, data: body.toString(encoding) } as const
+  return new DeliveryUnfit(name, deed, state)
 }

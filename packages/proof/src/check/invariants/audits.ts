@@ -41,7 +41,8 @@ function deedsOf(look: LookUp, service: ServiceName): Map<string, Deeds> {
     if (entry.status === 'unknown' || entry.status >= 500) count(entry.action, entry.eventId, 'unknown')
     else if (entry.status < 300) count(entry.action, entry.eventId, 'done')
   }
+  // Who only looks is in the audit too, and in no journal.
   for (const { actor, action, event_id } of look[service].audit)
-    if (actor !== 'steadfast' && event_id !== null) count(action, event_id, 'audited')
+    if (actor !== 'steadfast' && action !== 'view' && event_id !== null) count(action, event_id, 'audited')
   return deeds
 }

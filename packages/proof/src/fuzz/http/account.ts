@@ -10,7 +10,7 @@ function deedsOf(exchange: Exchange): number {
   const { method, status, path } = exchange
   if (method !== 'POST' || status === undefined || status >= 300) return 0
   const place = placeOf({ path })
-  if (/^\/reconciliation\/replays(?:\/[^/]+\/stop)?$/.test(place)) return 1
+  if (/^\/reconciliation\/(?:replays(?:\/[^/]+\/stop)?|erasures)$/.test(place)) return 1
   const deed = DEED.exec(place)?.[1]
   if (deed === undefined) return 0
   return deed === 'bulk' ? Number(jsonOf(exchange)?.done) : 1
@@ -41,7 +41,8 @@ export async function account(
     if (plan !== 'abandoned') violations.push(`order ${id} is there, and was never acknowledged`)
   if (unasked.length > abandoned) violations.push(`${unasked.length} orders are there whose senders went away`)
   const count = async (service: ServiceName) => {
-    const text = `select count(*)::int as n from steadfast.audit where actor <> 'steadfast'`
+    // Who only looks is in the audit too.
+    const text = `select count(*)::int as n from steadfast.audit where actor <> 'steadfast' and action <> 'view'`
     return ((await pools[service].query(text)).rows[0] as { n: number }).n
   }
   const worked = (service: ServiceName) =>

@@ -28,7 +28,9 @@ const bodyOf: Record<string, (ids: Ids) => unknown> = {
   '/events/bulk': () => ({ action: 'resend', filter: { status: 'PARKED' }, limit: 1, ...NOTE }),
   '/inbox/bulk': () => ({ action: 'reprocess', filter: { state: 'HELD' }, limit: 1, ...NOTE }),
   '/fates': ({ event }) => ({ ids: [event] }),
-  '/replays': () => ({ from: '2020-01-01T00:00:00Z', until: '2020-01-01T00:00:01Z', ...NOTE })
+  '/replays': () => ({ from: '2020-01-01T00:00:00Z', until: '2020-01-01T00:00:01Z', ...NOTE }),
+  // What is erased the rest of the attack could not work on.
+  '/erasures': () => ({ key: 'a key of nobody', ...NOTE })
 }
 const queryOf: Record<string, string> = {
   '/received': '?source=market&since=2020-01-01T00:00:00Z',

@@ -274,11 +274,12 @@ export const TARGETS: readonly Target[] = [
     name: 'reconciliation',
     plugin: reconciliation as never,
     schema: ReconciliationOptionsSchema,
-    kinds: { authorize: 'function', pool: 'instance' },
+    kinds: { authorize: 'function', pool: 'instance', present: 'function' },
     needed: () => ({ authorize: () => true }),
     suitable: ground => ({
       pool: pools(ground),
       authorize: [() => true, async () => ({ actor: 'me' })],
+      present: [() => null, () => 'x'],
       source: ['fuzz', 'a b'],
       consumer: ['fuzz'],
       schema: schemas,

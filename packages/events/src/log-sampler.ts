@@ -24,4 +24,5 @@ export function createLogSampler(now: () => number = () => performance.now()) {
   }
 }
 
+/** Says of a source's next line whether it is written; made by {@link createLogSampler}. */
 export type LogSampler = ReturnType<typeof createLogSampler>
