@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { freePort, isPortFree } from './free-port.ts'
 import { classArchive, java, jvmArguments } from './kafka-files.ts'
 import { formatByTemplate, formatByTool, isFormatted, type KafkaPorts, serverProperties } from './kafka-storage.ts'
 import { type Lifeline, startLifeline } from './lifeline.ts'
+import { until } from './until.ts'
 
 export interface KafkaOptions {
   /** Directory of the broker, kept after `stop()`; default: a temporary one, removed with the broker. */
@@ -45,8 +46,8 @@ export interface KafkaBroker {
   kill9(): Promise<void>
   /** The same broker again with its data, after `kill9()` or over a running one. */
   restart(): Promise<void>
-  /** SIGSTOP: connections stay open and nothing answers. */
-  pause(): void
+  /** SIGSTOP: connections stay open and nothing answers. Resolves when it has stopped; the signal reaches one thread after another. */
+  pause(): Promise<void>
   /** SIGCONT. */
   resume(): void
   stop(options?: StopKafkaOptions): Promise<void>
@@ -70,6 +71,21 @@ function liveBrokers(port: number): Promise<number> {
       socket.destroy()
     })
   })
+}
+
+/** Whether each thread of a process is stopped, where the system tells (Linux). */
+function isStopped(pid: number): boolean {
+  const threads = `/proc/${pid}/task`
+  if (!existsSync(threads)) return true
+  // The state stands behind the name in parentheses. A thread that ends meanwhile does nothing any more.
+  const stateOf = (thread: string) => {
+    try {
+      return readFileSync(`${threads}/${thread}/stat`, 'utf8').replace(/^.*\) /s, '')[0]
+    } catch {
+      return 'T'
+    }
+  }
+  return readdirSync(threads).every(thread => stateOf(thread) === 'T')
 }
 
 async function startJvm(command: string[], port: number, log: string, removeDir: string | undefined) {
@@ -140,7 +156,10 @@ export async function startBroker(options: KafkaOptions, training?: Training): P
       await lifeline.release({ keep: true })
       lifeline = await start()
     },
-    pause: () => lifeline.signal('SIGSTOP'),
+    async pause() {
+      lifeline.signal('SIGSTOP')
+      await until(() => isStopped(lifeline.pid), { what: 'the broker to stop' })
+    },
     resume: () => lifeline.signal('SIGCONT'),
     async stop({ graceful = !temporary, timeoutMs = 10000 } = {}) {
       if (graceful) {

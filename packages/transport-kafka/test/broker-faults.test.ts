@@ -61,7 +61,7 @@ t.test('a broker and its network', { skip, timeout: 120_000 }, async t => {
     const on = transport(t, brokers, IMPATIENT)
     const topic = await newTopic(on)
     await store(on, [message(topic, 'k', 'm')])
-    broker.pause()
+    await broker.pause()
     try {
       t.same(outcomes(await publish(on, [message(topic, 'k', 'm')])), ['unknown'])
       const controller = new AbortController()

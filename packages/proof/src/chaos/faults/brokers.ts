@@ -21,7 +21,7 @@ export const brokerFaults: FaultKind[] = [
     target: 'kafka',
     uses: ['kafka'],
     async run() {
-      kafka.broker.pause()
+      await kafka.broker.pause()
       await pause(random, 500, 4000)
       kafka.broker.resume()
     }
