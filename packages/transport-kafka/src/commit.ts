@@ -8,6 +8,8 @@ export interface Committer {
   schedule(): void
   /** Commits after the commit that is under way, if any. Never rejects. */
   commit(): Promise<void>
+  /** Commits without waiting; the request is on its way when this returns. Never rejects. */
+  commitNow(): Promise<void>
   /** Runs when no commit is under way, and keeps the next one waiting. */
   alone(work: () => Promise<void>): Promise<void>
   stop(): void
@@ -54,6 +56,7 @@ export function createCommitter(
   return {
     schedule,
     commit,
+    commitNow,
     alone(work) {
       const done = last.then(work)
       last = done.catch(() => undefined)

@@ -134,7 +134,7 @@ function listen(
   const watcher = watch(consumer, settings, end)
   consumer.on(REBALANCING, () => {
     // Sent before the request to rejoin, hence still in the old generation.
-    void committer.commit()
+    void committer.commitNow()
     handler.endAssignment()
     watcher.rejoining()
   })
