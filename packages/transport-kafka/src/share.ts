@@ -32,3 +32,13 @@ export function dealPartitions(members: readonly Reader[]): Map<string, Share> {
   }
   return shares
 }
+
+/** For a person: partitions that a member was given of topics that it does not read, as far as they are known. */
+export function describeUnread(
+  unread: readonly (readonly [topic: string, partitions: readonly number[] | undefined])[]
+): string {
+  const named = unread.map(([topic, partitions]) =>
+    partitions === undefined ? topic : `${topic} (${partitions.toSorted((a, b) => a - b).join(', ')})`
+  )
+  return `was given partitions that it does not read, so that nobody does: ${named.join('; ')}`
+}

@@ -4,6 +4,7 @@ import { nameIn } from './broker-error.ts'
 import { type Driver, type Member, REVOCATION_DRAIN_MS } from './driver.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfos } from './topic-info.ts'
+import { createNap } from './wait.ts'
 import { asError, deferred, settled } from './within.ts'
 
 /** Keeps a group membership, whatever happens to the broker. */
@@ -50,7 +51,7 @@ export function supervise(
   let failure: Error | undefined = new Error('not joined yet')
   let backoffMs = FIRST_BACKOFF_MS
   let endLife: () => void = () => undefined
-  let endNap: () => void = () => undefined
+  const nap = createNap()
   const start = deferred<void>()
   const finished = run()
 
@@ -66,7 +67,7 @@ export function supervise(
       start.resolve()
       await member?.stop(reason ? 0 : REVOCATION_DRAIN_MS)
       member = undefined
-      if (reason) await nap(backoffMs * (0.5 + Math.random() / 2))
+      if (reason) await nap.take(backoffMs * (0.5 + Math.random() / 2))
       backoffMs = Math.min(backoffMs * 2, LAST_BACKOFF_MS)
     }
   }
@@ -80,7 +81,7 @@ export function supervise(
       failure = lacking
       start.resolve()
       backoffMs = FIRST_BACKOFF_MS
-      await nap(TOPIC_POLL_MS)
+      await nap.take(TOPIC_POLL_MS)
       return undefined
     }
     const end = deferred<Error | undefined>()
@@ -107,16 +108,6 @@ export function supervise(
     return reason
   }
 
-  function nap(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, ms)
-      endNap = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
   return {
     started: start.promise,
     member: () => member,
@@ -128,7 +119,7 @@ export function supervise(
       const reason = member?.unread()
       return reason && `group ${group}: ${reason}`
     },
-    nudge: () => endNap(),
+    nudge: nap.end,
     setPaused(value) {
       paused = value
       member?.setPaused(value)
@@ -139,7 +130,7 @@ export function supervise(
         start.resolve()
         await member?.stop(deadlineMs)
         endLife()
-        endNap()
+        nap.end()
       }
       await settled(finished, 1000)
     }

@@ -6,6 +6,7 @@ import type { Committer } from '../commit.ts'
 import { type Membership, REVOCATION_DRAIN_MS } from '../driver.ts'
 import { createGate, type Gate } from '../gate.ts'
 import type { Logger, Settings } from '../options.ts'
+import { createDrain } from '../wait.ts'
 import { asError } from '../within.ts'
 import type { MemberState } from './member.ts'
 
@@ -44,7 +45,7 @@ export function createHandler({ settings, state, committer, logger, membership }
   let busy = 0
   let heartbeat: (() => Promise<void>) | undefined
   let revoking: Promise<void> | undefined
-  let drains: (() => void)[] = []
+  const drain = createDrain()
   /** Partitions that ran ahead as far as they may, and are not fetched. */
   const stopped = new Set<{ mayGoOn(): boolean; resume(): void }>()
   const farthest = membership.maxInFlight * RUN_AHEAD
@@ -128,19 +129,11 @@ export function createHandler({ settings, state, committer, logger, membership }
   function endAssignment(): void {
     state.assignment?.end()
     resumeStopped()
-    for (const resolve of drains) resolve()
-    drains = []
+    drain.end()
   }
 
-  function drained(ms: number): Promise<void> {
-    if (!state.assignment?.live || state.assignment.out === 0) return Promise.resolve()
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, ms)
-      drains.push(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+  const drained = async (ms: number) => {
+    if (state.assignment?.live && state.assignment.out > 0) await drain.wait(ms)
   }
 
   return {
@@ -169,9 +162,7 @@ export function createHandler({ settings, state, committer, logger, membership }
       committer.schedule()
       gate.wakeOne()
       resumeStopped()
-      if (drains.length === 0 || (state.assignment?.out ?? 0) > 0) return
-      for (const resolve of drains) resolve()
-      drains = []
+      if ((state.assignment?.out ?? 0) === 0) drain.end()
     },
     rejoined() {
       revoking = undefined

@@ -1,6 +1,7 @@
 import kafkajs, { type Producer as Client } from 'kafkajs'
 import { brokerError } from '../broker-error.ts'
 import { isAnswer } from '../classify-error.ts'
+import { createConnector } from '../connector.ts'
 import { type PartitionBatch, type Producer, partitionName } from '../driver.ts'
 import { TransportClosed } from '../errors.ts'
 import type { Logger, Settings } from '../options.ts'
@@ -13,9 +14,6 @@ interface Live {
   destroy(reason: Error): void
 }
 
-const FIRST_BACKOFF_MS = 100
-const LAST_BACKOFF_MS = 5000
-
 /**
  * kafkajs' producer answers for a whole request: one partition that refuses fails all, it drops messages for a partition
  * that its metadata lack, and, when it tries again, an answer of a broker that no longer leads may count. So each partition
@@ -24,11 +22,8 @@ const LAST_BACKOFF_MS = 5000
  */
 export function createProducer(settings: Settings, logger: Logger, onConnected: () => void): Producer {
   let live: Live | undefined
-  let connecting: Promise<Live> | undefined
-  let failure: Error | undefined
   let closed = false
-  let backoffMs = FIRST_BACKOFF_MS
-  let timer: NodeJS.Timeout | undefined
+  const connector = createConnector(open, onConnected)
 
   async function open(): Promise<Live> {
     const client = createClient(settings, logger)
@@ -43,42 +38,12 @@ export function createProducer(settings: Settings, logger: Logger, onConnected: 
       client.destroy(asError(thrown))
       throw readError(thrown)
     }
-    return { producer, destroy: client.destroy }
+    live = { producer, destroy: client.destroy }
+    if (closed) client.destroy(new TransportClosed())
+    return live
   }
 
-  function get(): Promise<Live> {
-    if (closed) return Promise.reject(new TransportClosed())
-    if (live) return Promise.resolve(live)
-    clearTimeout(timer)
-    connecting ??= open()
-      .then(
-        opened => {
-          live = opened
-          failure = undefined
-          backoffMs = FIRST_BACKOFF_MS
-          onConnected()
-          if (closed) opened.destroy(new TransportClosed())
-          return opened
-        },
-        thrown => {
-          openLater(asError(thrown))
-          throw thrown
-        }
-      )
-      .finally(() => {
-        connecting = undefined
-      })
-    return connecting
-  }
-
-  function openLater(reason: Error): void {
-    failure = reason
-    if (closed) return
-    clearTimeout(timer)
-    timer = setTimeout(() => get().catch(() => undefined), backoffMs)
-    timer.unref()
-    backoffMs = Math.min(backoffMs * 2, LAST_BACKOFF_MS)
-  }
+  const get = async (): Promise<Live> => live ?? (await connector.connect())
 
   async function sendOne(
     { producer }: Live,
@@ -101,7 +66,7 @@ export function createProducer(settings: Settings, logger: Logger, onConnected: 
   return {
     connect: async () => void (await get()),
     failed: () => undefined,
-    failure: () => failure,
+    failure: connector.failure,
     async send(_leader, batches, onSending) {
       const mine = await get()
       onSending()
@@ -111,14 +76,14 @@ export function createProducer(settings: Settings, logger: Logger, onConnected: 
         mine.destroy(broken)
         if (live === mine) {
           live = undefined
-          openLater(broken)
+          connector.lost(broken)
         }
       }
       return new Map(batches.map(({ topic, partition }, i) => [partitionName(topic, partition), answers[i]]))
     },
     async close(deadlineMs) {
       closed = true
-      clearTimeout(timer)
+      connector.close()
       const last = live
       live = undefined
       if (last === undefined) return

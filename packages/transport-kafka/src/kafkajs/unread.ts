@@ -1,5 +1,6 @@
 import kafkajs, { type Consumer } from 'kafkajs'
 import type { Logger } from '../options.ts'
+import { describeUnread } from '../share.ts'
 import { asError } from '../within.ts'
 
 const { MemberAssignment } = kafkajs.AssignerProtocol
@@ -40,16 +41,8 @@ export function followUnread(consumer: Consumer, logger: Logger): () => string |
     const { members } = await consumer.describeGroup()
     const mine = members.find(member => member.memberId === memberId)
     const { assignment = {} } = (mine && MemberAssignment.decode(mine.memberAssignment)) ?? {}
-    for (const topic of joined.keys())
-      joined.set(
-        topic,
-        assignment[topic]?.toSorted((a, b) => a - b)
-      )
+    for (const topic of joined.keys()) joined.set(topic, assignment[topic])
   }
 
-  return () => {
-    if (unread.size === 0) return undefined
-    const named = [...unread].map(([topic, partitions]) => `${topic}${partitions ? ` (${partitions.join(', ')})` : ''}`)
-    return `was given partitions that it does not read, so that nobody does: ${named.join('; ')}`
-  }
+  return () => (unread.size === 0 ? undefined : describeUnread([...unread]))
 }

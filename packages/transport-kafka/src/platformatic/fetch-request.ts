@@ -1,5 +1,6 @@
-import { type Connection, FetchIsolationLevels, fetchV12, type Reader } from '@platformatic/kafka'
+import { type Connection, createAPI, FetchIsolationLevels, fetchV12, type Reader } from '@platformatic/kafka'
 import { mustBeOk } from '../broker-error.ts'
+import { send } from './connections.ts'
 import type { Aborted } from './read-records.ts'
 
 /** Where to read on in a partition. */
@@ -20,8 +21,13 @@ export interface Part {
   bytes: Buffer
 }
 
-const FETCH = 1
-const VERSION = 12
+// As the client writes the request; its answer is read here.
+const fetchApi = createAPI<Parameters<typeof fetchV12.createRequest>, Part[]>(
+  1,
+  12,
+  fetchV12.createRequest,
+  (_correlation, _key, _version, reader) => readParts(reader)
+)
 
 /**
  * Asks a broker for what it has behind these offsets, as far as it is committed; it waits `maxWaitMs` for something to
@@ -33,9 +39,7 @@ export function fetchParts(
   wanted: readonly Wanted[],
   { maxWaitMs, maxBytes, maxPartitionBytes }: { maxWaitMs: number; maxBytes: number; maxPartitionBytes: number }
 ): Promise<Part[]> {
-  const byTopic = new Map<string, Wanted[]>()
-  for (const each of wanted) byTopic.set(each.topic, [...(byTopic.get(each.topic) ?? []), each])
-  const topics = [...byTopic].map(([topic, of]) => ({
+  const topics = [...Map.groupBy(wanted, ({ topic }) => topic)].map(([topic, of]) => ({
     // In this version of the request the name stands for the id.
     topicId: topic,
     partitions: of.map(({ partition, offset }) => ({
@@ -48,18 +52,7 @@ export function fetchParts(
   }))
   const level = FetchIsolationLevels.READ_COMMITTED
   // Without a session (-1): partitions come and go with each request.
-  const request = () => fetchV12.createRequest(maxWaitMs, 1, maxBytes, level, 0, -1, topics, [], '')
-  return new Promise((resolve, reject) => {
-    connection.send<Part[]>(
-      FETCH,
-      VERSION,
-      request,
-      (_correlation, _key, _version, reader) => readParts(reader),
-      true,
-      true,
-      (error, parts) => (error || parts === undefined ? reject(error) : resolve(parts))
-    )
-  })
+  return send(connection, fetchApi, maxWaitMs, 1, maxBytes, level, 0, -1, topics, [], '')
 }
 
 function readParts(reader: Reader): Part[] {

@@ -5,6 +5,8 @@ import { type Committer, createCommitter } from '../commit.ts'
 import { type Member, type Membership, REVOCATION_DRAIN_MS } from '../driver.ts'
 import { createGate } from '../gate.ts'
 import type { Logger, Settings } from '../options.ts'
+import { describeUnread } from '../share.ts'
+import { createDrain, createNap } from '../wait.ts'
 import { asError, settled, within } from '../within.ts'
 import { createCoordinator } from './coordinator.ts'
 import { createFetcher } from './fetch-loop.ts'
@@ -45,8 +47,8 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
   let assignment: Assignment | undefined
   let paused = false
   let draining = false
-  let drains: (() => void)[] = []
-  let endNap: () => void = () => undefined
+  const drain = createDrain()
+  const nap = createNap()
   let stopping: Promise<void> | undefined
 
   const fetcher = createFetcher({
@@ -62,6 +64,8 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
   const committer: Committer = createCommitter(() => assignment, commitOffsets, logger)
 
   const isLeft = () => phase === 'left'
+  /** Bounds what is asked of the coordinator, with the search for it. */
+  const inTime = <T>(what: string, asked: Promise<T>) => within(asked, requestTimeoutMs, `${what} of group ${group}`)
 
   async function run(): Promise<void> {
     while (!isLeft()) {
@@ -95,16 +99,12 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     let lastAt = performance.now()
     let waitMs = settings.heartbeatIntervalMs
     for (;;) {
-      await nap(waitMs)
+      await nap.take(waitMs)
       if (isLeft()) return 'left'
       let reason: string
       try {
-        const what = `heartbeat of group ${group}`
-        const { errorCode } = await within(
-          coordinator.ask(beating, heartbeatV4.api, group, generationId, memberId, instanceId),
-          requestTimeoutMs,
-          what
-        )
+        const asked = [group, generationId, memberId, instanceId] as const
+        const { errorCode } = await inTime('heartbeat', coordinator.ask(beating, heartbeatV4.api, ...asked))
         const error = nameOfError(errorCode)
         if (error === 'REBALANCE_IN_PROGRESS') return 'rebalance'
         if (error === 'ILLEGAL_GENERATION') return 'stale'
@@ -130,39 +130,19 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     }
   }
 
-  function nap(ms: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, ms)
-      endNap = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
   async function commitOffsets(commits: readonly Commit[]): Promise<void> {
     if (generation === undefined) return
     const byTopic = Map.groupBy(commits, ({ topic }) => topic)
-    const answer = await within(
-      coordinator.ask(
-        beating,
-        offsetCommitV8.api,
-        group,
-        generation.generationId,
-        memberId,
-        instanceId,
-        [...byTopic].map(([name, of]) => ({
-          name,
-          partitions: of.map(({ partition, offset }) => ({
-            partitionIndex: partition,
-            committedOffset: offset,
-            committedLeaderEpoch: -1
-          }))
-        }))
-      ),
-      requestTimeoutMs,
-      `commit of group ${group}`
-    )
+    const offsets = [...byTopic].map(([name, of]) => ({
+      name,
+      partitions: of.map(({ partition, offset }) => ({
+        partitionIndex: partition,
+        committedOffset: offset,
+        committedLeaderEpoch: -1
+      }))
+    }))
+    const asked = [group, generation.generationId, memberId, instanceId, offsets] as const
+    const answer = await inTime('commit', coordinator.ask(beating, offsetCommitV8.api, ...asked))
     const error = answer.topics.flatMap(({ partitions }) => partitions).find(({ errorCode }) => errorCode !== 0)
     if (error !== undefined) {
       const name = nameOfError(error.errorCode) ?? ''
@@ -175,7 +155,7 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     if (isLeft()) return
     phase = 'left'
     endAssignment()
-    endNap()
+    nap.end()
     membership.onEnd(reason)
   }
 
@@ -184,30 +164,18 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     assignment = undefined
     gate.wakeAll()
     fetcher.look()
-    endDrains()
-  }
-
-  function endDrains(): void {
-    for (const resolve of drains) resolve()
-    drains = []
+    drain.end()
   }
 
   function onDone(): void {
     committer.schedule()
     gate.wakeOne()
     fetcher.look()
-    if ((assignment?.out ?? 0) === 0) endDrains()
+    if ((assignment?.out ?? 0) === 0) drain.end()
   }
 
-  function drained(ms: number): Promise<void> {
-    if (!assignment?.live || assignment.out === 0) return Promise.resolve()
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, ms)
-      drains.push(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+  const drained = async (ms: number) => {
+    if (assignment?.live && assignment.out > 0) await drain.wait(ms)
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -216,7 +184,7 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     if (!isLeft()) await settled(committer.commit(), GRACE_MS)
     phase = 'left'
     endAssignment()
-    endNap()
+    nap.end()
     committer.stop()
     await settled(leave(), GRACE_MS)
     for (const connections of [joining, beating, fetching]) connections.destroy()
@@ -237,8 +205,7 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
     unread() {
       const others = Object.entries(generation?.owned ?? {}).filter(([topic]) => !topics.includes(topic))
       if (isLeft() || others.length === 0) return undefined
-      const named = others.map(([topic, of]) => `${topic} (${[...of].sort((a, b) => a - b).join(', ')})`)
-      return `was given partitions that it does not read, so that nobody does: ${named.join('; ')}`
+      return describeUnread(others)
     },
     setPaused(value) {
       paused = value
