@@ -25,7 +25,7 @@ export function measure(entries: readonly Entry[]): { bodies: Int32Array; total:
 
 /**
  * Writes a record batch (format 2, uncompressed, no producer id, one timestamp) into `to` at `start`; returns its end.
- * The client's own encoder takes three times as long for the headers of an event.
+ * The client's own encoder is slow with the headers of an event.
  */
 export function writeRecordBatch(
   to: Buffer,
