@@ -4,7 +4,7 @@ import type { FastifyError } from 'fastify'
 import fp from 'fastify-plugin'
 
 /** What a caller hears of what is not his fault. The log has the rest under the id. */
-const HIDDEN = 'It did not work, and not for what you sent. The log has the reason under this request id.'
+const HIDDEN = 'This failed through no fault of yours. The log has the reason under this request id.'
 
 /**
  * Lets no host, statement or stack leave the service: of an error of 500 and more a caller hears its status, its code and the
