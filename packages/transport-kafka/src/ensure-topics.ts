@@ -27,7 +27,7 @@ export async function ensureTopics(
   if (missing.length === 0) return
   const replicationFactor = settings.replicationFactor ?? Math.min(3, await cluster.countBrokers())
   await cluster.createTopics(missing.map(topic => ({ ...topic, replicationFactor })))
-  for (const { name } of missing) await ready(infos, name, settings.requestTimeoutMs)
+  for (const { name } of missing) await ready(cluster, infos, name, settings.requestTimeoutMs)
 }
 
 async function existing(infos: TopicInfos, topic: string): Promise<TopicInfo | undefined> {
@@ -40,12 +40,14 @@ async function existing(infos: TopicInfos, topic: string): Promise<TopicInfo | u
 }
 
 // Brokers learn of a new topic one after the other, and of its leaders a little later.
-async function ready(infos: TopicInfos, topic: string, limitMs: number): Promise<void> {
+async function ready(cluster: Cluster, infos: TopicInfos, topic: string, limitMs: number): Promise<void> {
   const end = Date.now() + limitMs
   for (;;) {
     try {
       const { leaders } = await infos.load(topic)
       if (leaders.some(leader => leader < 0)) throw new Error(`topic ${topic} has no leaders yet`)
+      // Each leader answers for its partitions: it knows that it leads.
+      await cluster.offsets([topic], 'end')
       return
     } catch (error) {
       if (Date.now() > end) throw error

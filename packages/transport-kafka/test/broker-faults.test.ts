@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
 import type { Delivery } from '@steadfast/events'
 import t from 'tap'
+import { brokerError } from '../src/broker-error.ts'
 import { ensureTopics } from '../src/ensure-topics.ts'
 import { readSettings } from '../src/options.ts'
 import { openCluster } from '../src/platformatic/open-cluster.ts'
@@ -100,6 +101,24 @@ t.test('a broker and its network', { skip, timeout: 120_000 }, async t => {
     await proxy.restore()
     await create()
     t.equal((await infos.load(name)).partitions, 1)
+  })
+
+  await t.test('a topic is made when its leaders know that they lead', async t => {
+    const settings = readSettings({ brokers, ...IMPATIENT })
+    const cluster = openCluster(settings)
+    t.teardown(() => cluster.close())
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    let asked = 0
+    const slow = {
+      ...cluster,
+      async offsets(...args: Parameters<typeof cluster.offsets>) {
+        if (++asked <= 2) throw brokerError('NOT_LEADER_OR_FOLLOWER')
+        return await cluster.offsets(...args)
+      }
+    }
+    const infos = createTopicInfos(slow, settings, logger)
+    await ensureTopics({ cluster: slow, infos, settings, logger }, [{ name: `t-${randomUUID()}`, partitions: 3 }])
+    t.equal(asked, 3)
   })
 
   await t.test('kill -9 and restart: producer and subscription recover, offsets are kept', async t => {
