@@ -28,9 +28,13 @@ export interface EventEnvelope {
   attempt: number
   /** The message repeats a stored answer, or an operator replays it. */
   replay: boolean
-  /** Plain headers: trace context and the sender's own. */
+  /** Plain headers: trace context and the sender's own, without those whose value is no text in UTF-8. */
   headers: Record<string, string>
-  /** What else the event says of itself: `subject` where it is not the key, `dataschema`, extensions. Absent where it says nothing. */
+  /**
+   * What else the event says of itself: `subject` where it is not the key, `dataschema`, extensions; and, under its name of
+   * CloudEvents, a member of this envelope whose value is not of its form, e.g. a `time` that is no time. Absent where it
+   * says nothing.
+   */
   attributes?: Record<string, string>
 }
 
@@ -100,12 +104,17 @@ export function textOf(bytes: Buffer): string | undefined {
  * @throws SF_EVENTS_UNDECODABLE
  */
 export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): EventEnvelope {
-  const text = (name: string) => delivery.headers[name]?.toString('utf8')
-  const bytesOf = (name: string) => delivery.headers[name]?.length ?? 0
+  const text = (name: string) => {
+    const bytes = delivery.headers[name]
+    return bytes && textOf(bytes)
+  }
   const required = (name: string) => {
-    const value = text(`ce_${name}`)
-    if (value === undefined || value === '' || value.includes('\u0000')) throw new Undecodable(`no ${name}`)
-    if (bytesOf(`ce_${name}`) > ATTRIBUTE_BYTES) throw new Undecodable(`${name} has more than ${ATTRIBUTE_BYTES} bytes`)
+    const bytes = delivery.headers[`ce_${name}`]
+    if (bytes === undefined || bytes.length === 0) throw new Undecodable(`no ${name}`)
+    if (bytes.length > ATTRIBUTE_BYTES) throw new Undecodable(`${name} has more than ${ATTRIBUTE_BYTES} bytes`)
+    const value = textOf(bytes)
+    // Replacement characters would make one of two.
+    if (value === undefined) throw new Undecodable(`${name} is no text in UTF-8, or has a NUL`)
     return value
   }
   const version = text('ce_specversion')
@@ -116,7 +125,7 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   if (contentType !== undefined && !JSON_TYPE.test(contentType)) throw new Undecodable('content-type is not JSON')
   const key = keyBytesOf(delivery)
   const optional = {
-    time: textIf(RFC_3339, text('ce_time')),
+    time: timeOf(text('ce_time')),
     key: key && textOf(key),
     sequence: textIf(DIGITS, text('ce_sequence')),
     dataVersion: textIf(SHORT, text('ce_dataversion')),
@@ -124,12 +133,10 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
     correlationId: textIf(SHORT, text('ce_correlationid')),
     replyTo: textIf(SHORT, text('ce_replyto'))
   }
-  const present = Object.fromEntries(
-    Object.entries(optional).filter(([, v]) => v !== undefined && v !== '' && !v.includes('\u0000'))
-  )
-  const attributes = attributesOf(delivery.headers, present.key)
+  const present = Object.fromEntries(Object.entries(optional).filter(([, v]) => v !== undefined && v !== ''))
   const supersedes = text('ce_supersedes')
   if (supersedes !== undefined && isUuid(supersedes)) present.supersedes = supersedes.toLowerCase()
+  const attributes = attributesOf(delivery.headers, present)
   return {
     id: eventIdOf(source, id),
     source,
@@ -142,8 +149,8 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
   }
 }
 
-// Of a foreign producer each may be anything. An optional attribute that is not of its form is left out: handlers compute
-// with them, and they stand in tables and lines of logs.
+// Of a foreign producer each may be anything. An optional attribute that is not of its form is not taken for what it says,
+// since handlers compute with them, and they stand in tables and lines of logs; it is found among `attributes` instead.
 export const ATTRIBUTE_BYTES = 1024
 /** The content types of data that are JSON. */
 export const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
@@ -152,6 +159,21 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d
 const SHORT = /^.{1,255}$/s
 
 const textIf = (form: RegExp, text: string | undefined) => (text !== undefined && form.test(text) ? text : undefined)
+
+/** A time that there is: not the 30th of February. The second 60 is one, and no other reader of it. */
+function timeOf(text: string | undefined): string | undefined {
+  const time = textIf(RFC_3339, text)
+  if (time === undefined) return undefined
+  const [date, hours, minutes, seconds] = [
+    time.slice(0, 10),
+    time.slice(11, 13),
+    time.slice(14, 16),
+    time.slice(17, 19)
+  ]
+  const day = new Date(`${date}T00:00:00Z`)
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date)
+  return isDay && Number(hours) < 24 && Number(minutes) < 60 && Number(seconds) <= 60 ? time : undefined
+}
 
 function attemptOf(text = ''): number {
   return /^\d{1,15}$/.test(text) ? Math.max(1, Number(text)) : 1
@@ -218,13 +240,30 @@ export const isAttribute = (name: string): boolean => ATTRIBUTE.test(`ce_${name}
 /** Whether a name is free for an attribute of the sender's own: `subject`, `dataschema`, or an extension. */
 export const isFreeAttribute = (name: string): boolean => isAttribute(name) && !KNOWN.has(name)
 
-function attributesOf(headers: Record<string, Buffer>, key: string | undefined): Record<string, string> | undefined {
+/** Attributes whose value may be of a form that is not theirs, and where the envelope has them if it is. */
+const FORMED = new Map<string, string>([
+  ['time', 'time'],
+  ['sequence', 'sequence'],
+  ['dataversion', 'dataVersion'],
+  ['causationid', 'causationId'],
+  ['correlationid', 'correlationId'],
+  ['replyto', 'replyTo'],
+  ['supersedes', 'supersedes']
+])
+
+/** What has no other place in the envelope; `taken`: what has. */
+function attributesOf(
+  headers: Record<string, Buffer>,
+  taken: Record<string, string | undefined>
+): Record<string, string> | undefined {
   const found: [string, string][] = []
   for (const [header, bytes] of Object.entries(headers)) {
     const name = ATTRIBUTE.exec(header)?.[1]
-    if (name === undefined || KNOWN.has(name) || bytes.length > ATTRIBUTE_BYTES) continue
+    if (name === undefined || bytes.length > ATTRIBUTE_BYTES) continue
+    const form = FORMED.get(name)
+    if (form === undefined ? KNOWN.has(name) : taken[form] !== undefined) continue
     const value = textOf(bytes)
-    if (value !== undefined && !(name === 'subject' && value === key)) found.push([name, value])
+    if (value !== undefined && !(name === 'subject' && value === taken.key)) found.push([name, value])
   }
   return found.length === 0 ? undefined : Object.fromEntries(found.slice(0, ATTRIBUTES_MAX))
 }
@@ -233,9 +272,9 @@ function plainHeaders(headers: Record<string, Buffer>): Record<string, string> {
   const plain: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith('ce_') || name === 'content-type' || name === '__proto__') continue
-    const text = value.toString('utf8')
+    const text = textOf(value)
     // PostgreSQL stores no NUL, in names neither.
-    if (!text.includes('\u0000') && !name.includes('\u0000')) plain[name] = text
+    if (text !== undefined && !name.includes('\u0000')) plain[name] = text
   }
   return plain
 }

@@ -171,7 +171,7 @@ t.test('what cannot be an event', async t => {
     [{ ce_specversion: '0.3' }, /specversion is not 1.0/],
     [{ ce_id: '' }, /no id/],
     [{ ce_source: '' }, /no source/],
-    [{ ce_type: 'a\u0000' }, /no type/],
+    [{ ce_type: 'a\u0000' }, /type is no text/],
     [{ 'content-type': 'text/plain' }, /content-type/],
     [{ 'content-type': 'application/jsonp' }, /content-type/],
     [{ 'content-type': 'application/cloudevents' }, /content-type/]
@@ -182,7 +182,47 @@ t.test('what cannot be an event', async t => {
       { code: 'SF_EVENTS_UNDECODABLE', message },
       JSON.stringify(wrong)
     )
+  for (const name of ['id', 'source', 'type'])
+    t.throws(
+      () => decodeEnvelope({ headers: { ...headersOf(least), [`ce_${name}`]: Buffer.from([0x61, 0xff]) } }),
+      { code: 'SF_EVENTS_UNDECODABLE', message: new RegExp(`${name} is no text in UTF-8`) },
+      'bytes that are no text would make one of two'
+    )
   t.throws(() => decodeEnvelope({ headers: {} }), { code: 'SF_EVENTS_UNDECODABLE', message: /no specversion/ })
+})
+
+t.test('an attribute that is not of its form is found under its own name, as it came', async t => {
+  const odd = {
+    time: 'yesterday',
+    sequence: 'seven',
+    causationid: 'x'.repeat(256),
+    correlationid: 'y'.repeat(256),
+    replyto: '',
+    dataversion: 'v'.repeat(300),
+    supersedes: 'the last one'
+  }
+  const headers = Object.fromEntries(Object.entries(odd).map(([name, value]) => [`ce_${name}`, value]))
+  const envelope = decodeEnvelope({ headers: headersOf({ ...least, ...headers }) })
+  t.same(envelope, { id: event.id, source: 's', type: 't', attempt: 1, replay: false, headers: {}, attributes: odd })
+  const time = (ce_time: string) => decodeEnvelope({ headers: headersOf({ ...least, ce_time }) })
+  for (const right of [
+    '2024-02-29T23:59:60Z',
+    '2026-11-27t09:00:00.123456789+05:30',
+    '2026-01-02T03:04:05.678000+00:00'
+  ]) {
+    t.equal(time(right).time, right)
+    t.notOk('attributes' in time(right))
+  }
+  for (const wrong of [
+    '2026-02-29T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T00:60:00Z',
+    '1767225600'
+  ])
+    t.match(time(wrong), { time: undefined, attributes: { time: wrong } })
+  const plain = decodeEnvelope({ headers: { ...headersOf(least), good: Buffer.from('é'), bad: Buffer.from([0xe9]) } })
+  t.same(plain.headers, { good: 'é' }, 'a plain header that is no text is not made into another one')
 })
 
 t.test('any headers at all: an envelope or the coded error, never anything else', async t => {
@@ -248,7 +288,7 @@ t.test('a place in the log and the bytes there are one id; other bytes, or anoth
   t.equal(new Set(ids).size, ids.length)
 })
 
-t.test('an attribute that is not of its form is left out, or the message is no event', async t => {
+t.test('an attribute that is not of its form is no member of the envelope, or the message is no event', async t => {
   const decode = (wrong: Record<string, string>) => decodeEnvelope({ headers: headersOf({ ...least, ...wrong }) })
   for (const time of ['2026-01-01T00:00:00Z', '2026-01-01t00:00:00.123456789+01:00'])
     t.equal(decode({ ce_time: time }).time, time)
@@ -267,7 +307,8 @@ t.test('an attribute that is not of its form is left out, or the message is no e
     { ce_causationid: 'v'.repeat(256) }
   ]) {
     const { headers: _, ...envelope } = decode(wrong)
-    t.same(envelope, bare, JSON.stringify(wrong).slice(0, 50))
+    const attributes = Object.fromEntries(Object.entries(wrong).map(([name, value]) => [name.slice(3), value]))
+    t.same(envelope, { ...bare, attributes }, JSON.stringify(wrong).slice(0, 50))
   }
   for (const name of ['ce_id', 'ce_source', 'ce_type']) {
     t.equal(typeof decode({ [name]: 'x'.repeat(1024) }).id, 'string')
