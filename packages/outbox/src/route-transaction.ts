@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { CallerGone, TwoTransactions } from './errors.ts'
+import { holdingHandler } from './nested-queries.ts'
 import type { Answer, RequestTransaction } from './request-transaction.ts'
 import { markServed } from './served-routes.ts'
 
@@ -19,6 +20,8 @@ export const kFailed = Symbol('steadfast.failed')
 export const kRoute = Symbol('steadfast.routeTransaction')
 
 type WithTransaction = FastifyRequest & { [kTransaction]?: RequestTransaction; [kFailed]?: boolean }
+
+const transactionOf = (request: FastifyRequest) => (request as WithTransaction)[kTransaction]
 
 /** What the route of a request says of its transaction; `undefined` without one. */
 export function routeSettings(request: FastifyRequest): RouteTransactionOptions | undefined {
@@ -40,7 +43,7 @@ export function addTransactionHooks(route: RouteOptions): void {
   route.config = { ...route.config, [kRoute]: transaction === true ? {} : transaction } as NonNullable<
     typeof route.config
   >
-  route.handler = ignoreLate(route.handler)
+  route.handler = ignoreLate(holdingHandler(route.handler, transactionOf))
   route.onRequest = [guardReply, ...others(route.onRequest, guardReply)] as NonNullable<typeof route.onRequest>
   route.onError = [rollbackOnError, ...others(route.onError, rollbackOnError)] as NonNullable<typeof route.onError>
   route.onSend = [...others(route.onSend, endOnSend), endOnSend] as NonNullable<typeof route.onSend>

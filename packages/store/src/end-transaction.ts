@@ -1,5 +1,5 @@
 import { NotCommitted, OutcomeUnknown, TransactionClosed } from './errors.ts'
-import type { LentClient } from './lend-client.ts'
+import { type LentClient, REACH_MS } from './lend-client.ts'
 import { asTransactionError, sqlStateOf } from './sql-state.ts'
 import { attempt, begin, insertEvents, type Session } from './transaction-session.ts'
 
@@ -86,7 +86,7 @@ async function giveUp(session: Session): Promise<void> {
   if (!client) return
   if (!quiet || client.lost) return client.release(true)
   try {
-    await client.query('rollback')
+    await client.query({ text: 'rollback', query_timeout: REACH_MS })
     client.release(client.status() === 'T' || client.status() === 'E')
   } catch {
     client.release(true)

@@ -75,8 +75,10 @@ export async function begin(session: Session): Promise<LentClient> {
 
 async function takeClient(session: Session): Promise<LentClient> {
   const { options } = session
+  const connectTimeoutMs = options.connectTimeoutMs ?? 10_000
   const client = await lendClient(session.pool, {
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    connectTimeoutMs,
+    statementTimeoutMs: options.statementTimeoutMs,
     onError: options.onIdleError
   })
   if (session.abandoned) {
@@ -89,7 +91,7 @@ async function takeClient(session: Session): Promise<LentClient> {
   if (options.statementTimeoutMs !== undefined)
     settings.push(`set local statement_timeout = ${Math.trunc(options.statementTimeoutMs)}`)
   // One round trip.
-  await client.query(`begin; ${settings.join('; ')}`)
+  await client.query({ text: `begin; ${settings.join('; ')}`, query_timeout: connectTimeoutMs })
   return client
 }
 

@@ -16,7 +16,10 @@ export interface TransactionOptions {
   schema: string
   /** PostgreSQL ends the session when the transaction idles for so many ms. */
   idleInTransactionTimeoutMs: number
-  /** PostgreSQL cancels a statement after so many ms. Default: the server's setting. */
+  /**
+   * PostgreSQL cancels a statement after so many ms, and the driver gives it up 5 s later, with the connection. Default:
+   * the server's setting, and no bound of the driver's.
+   */
   statementTimeoutMs?: number
   /** How many ms to wait for a connection. Default 10 s. */
   connectTimeoutMs?: number
