@@ -4,6 +4,7 @@ import type { EventContract } from './define-event.ts'
 import { ATTRIBUTE_BYTES, isFreeAttribute } from './envelope.ts'
 import { DataRefused, HeaderInvalid, PayloadInvalid, PayloadTooLarge } from './errors.ts'
 import { laneOf } from './lane.ts'
+import type { Seal, SealedEvent } from './seal.ts'
 
 /** Durations and limits that a contract may leave to its service. */
 export interface EventDefaults {
@@ -103,14 +104,20 @@ const HEADER = /^[a-z0-9][a-z0-9_-]{0,63}$/
 export function buildEvent<S extends TSchema>(
   contract: EventContract<S, string>,
   data: Static<S> | ExactJson,
-  sender: { source: string; replyTo?: string; defaults?: Partial<EventDefaults> },
+  sender: { source: string; replyTo?: string; defaults?: Partial<EventDefaults>; seal?: Seal | undefined },
   options: SendOptions = {}
 ): NewEvent {
   const defaults = { ...EVENT_DEFAULTS, ...sender.defaults }
   checkIds(options)
-  const { value, text } = payloadOf(contract, data, defaults.maxPayloadBytes)
+  const { value, text } = payloadOf(contract, data)
   const id = uuidv7()
   const key = keyOf(contract, value) ?? id
+  const payload =
+    sender.seal === undefined
+      ? text
+      : sealed(sender.seal, text, { id, source: sender.source, type: contract.type, key })
+  const bytes = Buffer.byteLength(payload)
+  if (bytes > defaults.maxPayloadBytes) throw new PayloadTooLarge(contract.type, bytes, defaults.maxPayloadBytes)
   const { awaits } = contract
   const awaiting = (field: 'confirmWithinMs' | 'resendBackoff' | 'giveUpAfterMs') =>
     awaits ? (awaits[field] ?? defaults[field]) : null
@@ -122,7 +129,7 @@ export function buildEvent<S extends TSchema>(
     key,
     lane: laneOf(key),
     dataVersion: contract.dataVersion ?? null,
-    payload: text,
+    payload,
     headers: { ...checkHeaders(options.headers ?? {}), ...attributeHeaders(options.attributes ?? {}) },
     maxSends: awaits?.maxSends ?? defaults.maxSends,
     awaitsFrom: awaits?.from ?? null,
@@ -146,7 +153,7 @@ function keyOf<S extends TSchema>(contract: EventContract<S, string>, value: Sta
   return key
 }
 
-function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: Static<S> | ExactJson, limit: number) {
+function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: Static<S> | ExactJson) {
   const raw = typeof data === 'object' && data !== null && exact in data ? (data as ExactJson)[exact] : undefined
   let value: unknown
   let text: string
@@ -159,16 +166,31 @@ function payloadOf<S extends TSchema>(contract: EventContract<S, string>, data: 
   }
   const refusal = contract.refusal(value)
   if (refusal !== undefined) throw new DataRefused(contract.type, refusal)
-  for (const [, unstorable] of text.matchAll(ESCAPES)) {
-    if (unstorable === 'u0000') throw new PayloadInvalid(contract.type, '\\u0000 cannot be stored in PostgreSQL')
-    if (unstorable !== undefined) throw new PayloadInvalid(contract.type, HALF)
-  }
-  if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(contract.type, HALF)
+  checkStorable(contract.type, text)
   if (NAMES_PROTOTYPE.test(text) && setsPrototype(value))
     throw new PayloadInvalid(contract.type, 'a member __proto__, or constructor.prototype: its consumers refuse it')
-  const bytes = Buffer.byteLength(text)
-  if (bytes > limit) throw new PayloadTooLarge(contract.type, bytes, limit)
   return { value: value as Static<S>, text }
+}
+
+function checkStorable(type: string, text: string): void {
+  for (const [, unstorable] of text.matchAll(ESCAPES)) {
+    if (unstorable === 'u0000') throw new PayloadInvalid(type, '\\u0000 cannot be stored in PostgreSQL')
+    if (unstorable !== undefined) throw new PayloadInvalid(type, HALF)
+  }
+  if (/\p{Surrogate}/u.test(text)) throw new PayloadInvalid(type, HALF)
+}
+
+function sealed(seal: Seal, text: string, event: SealedEvent): string {
+  let payload: string
+  try {
+    payload = seal(text, event)
+    if (typeof payload !== 'string') throw new TypeError('not a text')
+    JSON.parse(payload)
+  } catch (error) {
+    throw new PayloadInvalid(event.type, `the option "seal" gave no JSON text: ${(error as Error).message}`)
+  }
+  checkStorable(event.type, payload)
+  return payload
 }
 
 function checkHeaders(headers: Record<string, string>): Record<string, string> {

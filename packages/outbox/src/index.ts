@@ -3,6 +3,7 @@ import { guardPool, requireSchema } from '@steadfast/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
+import { warnOfNestedQueries } from './nested-queries.ts'
 import { type OutboxOptions, readOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Answer, AnyContract, Cause, RequestTransaction } from './request-transaction.ts'
@@ -65,6 +66,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
   watchRoutes(fastify)
   fastify.addHook('onRoute', addTransactionHooks)
   guardPool(pool)
+  warnOfNestedQueries(pool, fastify.log)
   // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
   pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
   fastify.addHook('onReady', () => requireSchema(pool, options.schema, 'outbox'))

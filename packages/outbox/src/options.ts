@@ -1,4 +1,12 @@
-import { CENTURY_MS, durationOption, EVENT_DEFAULTS, instanceOption, parseOptions } from '@steadfast/events'
+import {
+  CENTURY_MS,
+  durationOption,
+  EVENT_DEFAULTS,
+  functionOption,
+  instanceOption,
+  parseOptions,
+  type Seal
+} from '@steadfast/events'
 import { poolOptions } from '@steadfast/events/postgres'
 import { DEFAULT_SCHEMA } from '@steadfast/store'
 import type { Pool } from 'pg'
@@ -21,6 +29,11 @@ export interface OutboxOptions {
   replyTo?: string
   /** The largest payload in bytes. Default 900 KiB. */
   maxPayloadBytes?: number
+  /**
+   * Encrypts payloads: what it makes of one is what is stored and sent. The consumer's inbox has the way back, its option
+   * `open`. Default: payloads are stored and sent as they are.
+   */
+  seal?: Seal
   /** First deadline in ms for an answer, where the contract names none. Default 2 minutes. */
   confirmWithinMs?: number
   /** Factor between one deadline and the next. Default 2. */
@@ -47,6 +60,7 @@ export const OutboxOptionsSchema = Type.Object({
   schema: Type.String({ default: DEFAULT_SCHEMA }),
   replyTo: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$' })),
   maxPayloadBytes: positive(EVENT_DEFAULTS.maxPayloadBytes),
+  seal: Type.Optional(functionOption<Seal>()),
   confirmWithinMs: positive(EVENT_DEFAULTS.confirmWithinMs),
   resendBackoff: Type.Number({ minimum: 1, maximum: 1000, default: EVENT_DEFAULTS.resendBackoff }),
   maxSends: positive(EVENT_DEFAULTS.maxSends),
@@ -61,8 +75,10 @@ export const OutboxOptionsSchema = Type.Object({
   ...poolOptions<Pool>()
 })
 
+type Optional = 'pool' | 'pg' | 'seal'
+
 /** Options with every default filled in. */
-export type Settings = Required<Omit<OutboxOptions, 'pool' | 'pg'>> & Pick<OutboxOptions, 'pool' | 'pg'>
+export type Settings = Required<Omit<OutboxOptions, Optional>> & Pick<OutboxOptions, Optional>
 
 /** @throws SF_OPTIONS_INVALID */
 export function readOptions(given: OutboxOptions): Settings {

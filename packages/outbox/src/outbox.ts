@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Pool } from 'pg'
 import * as channels from './channels.ts'
 import { AnswersNothing, CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
+import { holding } from './nested-queries.ts'
 import type { Settings } from './options.ts'
 import {
   type AnyContract,
@@ -19,6 +20,8 @@ export interface Outbox {
   /** Where its connections come from, and those of the plugins after it. */
   readonly pool: Pool
   readonly replyTo: string
+  /** The largest payload in bytes. */
+  readonly maxPayloadBytes: number
   /** What this service may send, by type. */
   readonly contracts: ReadonlyMap<string, EventContract>
   /** Whether this service may send events of a type. */
@@ -60,6 +63,7 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
     schema,
     pool,
     replyTo,
+    maxPayloadBytes: options.maxPayloadBytes,
     contracts,
     sends: type => contracts.has(type),
     prepare,
@@ -73,7 +77,7 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
     async transaction(fn) {
       const tx = open(log)
       try {
-        const result = await fn(tx)
+        const result = await holding({ name: 'outbox.transaction', tx }, () => fn(tx))
         if (tx.state === 'idle' || tx.state === 'open') await tx.commit()
         return result
       } catch (error) {
@@ -86,7 +90,7 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
 }
 
 function preparer(contracts: ReadonlyMap<string, EventContract>, options: Settings): Prepare {
-  const sender = { source: options.source, replyTo: options.replyTo, defaults: options }
+  const sender = { source: options.source, replyTo: options.replyTo, defaults: options, seal: options.seal }
   return (contract, data, sendOptions) => {
     const known = contracts.get(contract.type)
     if (known === undefined) throw new ContractUnknown(contract.type, 'it is not among the option "contracts"')
