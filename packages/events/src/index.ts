@@ -42,9 +42,11 @@ export {
   parseOptions
 } from './options.ts'
 export { checkRewind } from './rewind.ts'
+export type { Open, Seal, SealedEvent } from './seal.ts'
 export { InProgressSignal, ReceiptSignal, RefusedSignal } from './signals.ts'
 export { checkKey, type SigningKey, signMessage, type Verification, verifyDelivery } from './signature.ts'
 export { inBinaryMode } from './structured.ts'
+export { adviseOnTopic, type TopicFacts, type TopicNeeds } from './topic-facts.ts'
 export {
   type Delivery,
   type Outgoing,
@@ -54,3 +56,4 @@ export {
   type Subscription,
   type Transport
 } from './transport.ts'
+export { warnOfTopics } from './warn-of-topics.ts'

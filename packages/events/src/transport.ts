@@ -1,3 +1,5 @@
+import type { TopicFacts } from './topic-facts.ts'
+
 /** A message as the relay hands it to a transport. */
 export interface Outgoing {
   topic: string
@@ -31,6 +33,8 @@ export interface Delivery {
   key?: Buffer
   headers: Record<string, Buffer>
   raw: Buffer
+  /** Whether the producer set no value, which is not an empty one. Absent where the log knows no such thing. */
+  hasNoValue?: boolean
   /** When the log took the message. */
   timestamp: Date
   /** Where the message stands in the log, unique per topic, e.g. `3:1042`. For people and for identity, not for arithmetic. */
@@ -98,6 +102,11 @@ export interface Transport {
   }
   /** Creates missing topics and leaves existing ones as they are. Resolves when they can be published to. */
   ensureTopics(topics: readonly { name: string; partitions: number }[]): Promise<void>
+  /**
+   * What the broker keeps of these topics, as far as it tells: of one that is missing, or may not be seen, nothing but its
+   * name. Rejects when nobody answers. Absent where a topic has no settings.
+   */
+  describeTopics?(topics: readonly string[]): Promise<TopicFacts[]>
   /**
    * Publishes a batch and answers per message: same length, same order. Never rejects because of the broker. After a
    * failed message of a key no later message of that key is appended. Bounded in time even if the broker hangs; an

@@ -1,4 +1,4 @@
-import { checkKey, parseOptions, type Transport } from '@steadfast/events'
+import { type AnyEventContract, checkKey, parseOptions, type Transport, warnOfTopics } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
 import { boundedQueries, DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
@@ -24,7 +24,12 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   if (options.sign !== undefined) checkKey('sign', options.sign.keyId, options.sign.key, 'private')
   const { transport, outbox } = fastify as unknown as {
     transport: Transport
-    outbox?: { schema: string; onCommit(listener: () => void): () => void }
+    outbox?: {
+      schema: string
+      contracts: ReadonlyMap<string, Pick<AnyEventContract, 'topic'>>
+      maxPayloadBytes: number
+      onCommit(listener: () => void): () => void
+    }
   }
   const pool = findPool(fastify, '@steadfast/relay', options)
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
@@ -36,6 +41,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
   })
   const log = fastify.log.child({ name: '@steadfast/relay' })
   const db = storeOn(queries, schema)
+  const closing = new AbortController()
   const relay = createRelay(db, transport, options, log)
   const announcer =
     options.notify === false || !options.schedule
@@ -60,8 +66,13 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     await requireSchema(pool, schema, 'relay')
     relay.start()
     announcer?.start()
+    if (outbox === undefined) return
+    const needs = { sendsBytes: outbox.maxPayloadBytes }
+    const topics = new Map([...outbox.contracts.values()].map(({ topic }) => [topic, needs]))
+    void warnOfTopics(transport, topics, { log, signal: closing.signal })
   })
   fastify.addHook('preClose', async () => {
+    closing.abort()
     forget?.()
     await Promise.all([relay.close(), announcer?.close()])
   })

@@ -36,6 +36,8 @@ export interface Sweeper {
    * @throws SF_SWEEPER_CLOSED, and what the database answers
    */
   tick(options?: TickOptions): Promise<SweepTally>
+  /** How long finished rows stay; `false`: for ever. */
+  readonly retention: Retention | false
   /** Not ready when the last tick failed, when one does not end, and while the server closes. */
   health(): SweeperHealth
 }
@@ -134,6 +136,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
       const reason = whyNotReady()
       return { ready: reason === undefined, ...(reason === undefined ? {} : { reason }), ...lastTick() }
     },
+    retention: settings.retention,
     async close() {
       closing = true
       const late = new AbortController()

@@ -90,6 +90,7 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
         topic,
         headers: readHeaders(record.headers),
         raw: record.value ?? EMPTY,
+        hasNoValue: record.value === null,
         timestamp: new Date(Number(record.timestamp)),
         position: `${partition}:${record.offset}`,
         done() {
@@ -128,9 +129,11 @@ export function createAssignment(owned: Record<string, readonly number[]>, onDon
   }
 }
 
-// A header that came several times keeps its last value. Not by assignment, which one named __proto__ would not survive.
+// A header that came several times keeps its last value; one whose value is null is none. Not by assignment, which one
+// named __proto__ would not survive.
 function readHeaders(headers: Fetched['headers']): Record<string, Buffer> {
-  return Object.fromEntries(headers.map(([name, value]) => [name?.toString() ?? '', value ?? EMPTY]))
+  const named = headers.map(([name, value]) => [name?.toString() ?? '', value] as const)
+  return Object.fromEntries(new Map(named.filter((entry): entry is [string, Buffer] => entry[1] !== null)))
 }
 
 function nameOf(topic: string, partition: number): string {

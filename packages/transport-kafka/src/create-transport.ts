@@ -1,5 +1,6 @@
 import type { Transport } from '@steadfast/events'
 import { reasonOf } from './broker-error.ts'
+import { describeTopics } from './describe-topics.ts'
 import type { Driver } from './driver.ts'
 import { ensureTopics } from './ensure-topics.ts'
 import { TransportClosed } from './errors.ts'
@@ -40,6 +41,10 @@ export function createTransport(
     async ensureTopics(topics) {
       if (closing) throw new TransportClosed()
       await ensureTopics({ cluster, infos, settings, logger }, topics)
+    },
+    async describeTopics(topics) {
+      if (closing) throw new TransportClosed()
+      return await describeTopics(cluster, topics)
     },
     publish: createPublish({ producer, infos, settings }, () => closing !== undefined),
     async subscribe(wanted, onDelivery) {

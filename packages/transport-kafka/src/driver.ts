@@ -16,6 +16,16 @@ export interface TopicView {
   error: string | undefined
   /** Node id of the leader, by partition; -1: it has none at present. */
   leaders: readonly number[]
+  /** Copies of the partition that has the fewest; undefined: there is none. */
+  replicas: number | undefined
+}
+
+/** A topic that is to be made. */
+export interface NewTopic {
+  name: string
+  partitions: number
+  replicationFactor: number
+  configs: readonly { name: string; value: string }[]
 }
 
 /** An offset of each partition, by topic. */
@@ -25,12 +35,12 @@ export type Offsets = Map<string, Map<number, bigint>>
 export interface Cluster {
   /** Asks for topics; what is wrong with one says nothing of the others. */
   topics(names: readonly string[]): Promise<Map<string, TopicView>>
-  /** The largest record batch that a topic takes, in bytes; undefined: it is not told. */
-  maxMessageBytes(topic: string): Promise<number | undefined>
+  /** These settings of a topic, those that are told. */
+  settingsOf(topic: string, names: readonly string[]): Promise<Map<string, string>>
   /** @throws SF_TRANSPORT_KAFKA_NO_ANSWER when no broker answers */
   countBrokers(): Promise<number>
   /** Makes topics. One that is there already stays as it is. */
-  createTopics(topics: readonly { name: string; partitions: number; replicationFactor: number }[]): Promise<void>
+  createTopics(topics: readonly NewTopic[]): Promise<void>
   /**
    * The offset in each partition of the topics: of the first message that is held, of the next one that will be committed,
    * or of the first that is not older than a time; -1: there is none of that time.

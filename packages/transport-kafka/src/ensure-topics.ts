@@ -10,6 +10,11 @@ interface Wanted {
   partitions: number
 }
 
+/** Whatever the cluster's defaults are: nothing that was not read may go because of a later message. */
+const ALWAYS = [{ name: 'cleanup.policy', value: 'delete' }]
+/** What was acknowledged is on two brokers, and one of three may be away. */
+const COPIED = [{ name: 'min.insync.replicas', value: '2' }]
+
 /** Creates what is missing and waits until each topic has its leaders. An existing topic stays as it is. */
 export async function ensureTopics(
   { cluster, infos, settings, logger }: { cluster: Cluster; infos: TopicInfos; settings: Settings; logger: Logger },
@@ -26,7 +31,8 @@ export async function ensureTopics(
   }
   if (missing.length === 0) return
   const replicationFactor = settings.replicationFactor ?? Math.min(3, await cluster.countBrokers())
-  await cluster.createTopics(missing.map(topic => ({ ...topic, replicationFactor })))
+  const configs = [...ALWAYS, ...(replicationFactor > 2 ? COPIED : [])]
+  await cluster.createTopics(missing.map(topic => ({ ...topic, replicationFactor, configs })))
   for (const { name } of missing) await ready(cluster, infos, name, settings.requestTimeoutMs)
 }
 

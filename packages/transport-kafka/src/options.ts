@@ -45,6 +45,10 @@ export const KafkaTransportSchema = Type.Object({
     default: 1_000_000,
     description: 'largest record batch; lowered per topic to its max.message.bytes'
   }),
+  compression: Type.Union([Type.Literal('none'), Type.Literal('gzip'), Type.Literal('zstd')], {
+    default: 'none',
+    description: 'of record batches that it sends, where it makes them smaller'
+  }),
   maxFetchBytes: Type.Integer({ minimum: 1024, default: 10_485_760, description: 'of one answer to a fetch' }),
   maxPartitionBytes: Type.Integer({
     minimum: 1024,

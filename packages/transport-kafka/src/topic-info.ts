@@ -26,6 +26,14 @@ export interface TopicInfos {
 }
 
 const MAX_AGE_MS = 60_000
+/** The largest record batch that a topic takes. */
+export const MAX_BYTES = 'max.message.bytes'
+
+/** A setting that is a number of at least one. */
+export function numberOf(settings: ReadonlyMap<string, string>, name: string): number | undefined {
+  const value = Number(settings.get(name))
+  return Number.isInteger(value) && value > 0 ? value : undefined
+}
 
 export function createTopicInfos(cluster: Cluster, settings: Settings, logger: Logger): TopicInfos {
   const infos = new Map<string, { info: TopicInfo; at: number }>()
@@ -46,7 +54,7 @@ export function createTopicInfos(cluster: Cluster, settings: Settings, logger: L
   async function askMaxBytes(topic: string): Promise<number | undefined> {
     if (!mayDescribe) return undefined
     try {
-      return await cluster.maxMessageBytes(topic)
+      return numberOf(await cluster.settingsOf(topic, [MAX_BYTES]), MAX_BYTES)
     } catch (thrown) {
       if (nameIn(thrown)?.endsWith('AUTHORIZATION_FAILED')) {
         mayDescribe = false

@@ -101,6 +101,56 @@ t.test('three brokers', { skip, timeout: 280_000 }, async t => {
     checkOrder(t, seen, sending.taken)
   })
 
+  await t.test(
+    'two of three are killed under load: nothing that was taken is lost, and all goes on when they are back',
+    async t => {
+      const topic = await topicOn(cluster, 3)
+      const { seen, subscription } = await read(t, brokers, topic)
+      const sending = load(transport(t, brokers), topic)
+      await until(() => sending.count() > 200, { ...PATIENT, what: 'load' })
+      const leader = await leaderOf(cluster, topic, 0)
+      const killed = [leader, (leader % 3) + 1]
+      await Promise.all(killed.map(id => cluster.node(id).kill9()))
+      const before = sending.count()
+      // Two of three must have what is acknowledged; what was on its way may have been.
+      await new Promise(resolve => setTimeout(resolve, 2000))
+      t.ok(sending.count() - before <= sending.taken.size, `${sending.count() - before} were taken by one of three`)
+      await Promise.all(killed.map(id => cluster.node(id).restart()))
+      const since = sending.count()
+      await until(() => sending.count() > since + 200, { ...PATIENT, what: 'more load' })
+      await sending.stop()
+      await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
+      checkOrder(t, seen, sending.taken)
+    }
+  )
+
+  await t.test(
+    'all are restarted one after the other under load: nothing is lost, the order of keys is kept',
+    async t => {
+      const topic = await topicOn(cluster, 3)
+      const { seen, subscription } = await read(t, brokers, topic)
+      const sending = load(transport(t, brokers), topic)
+      await until(() => sending.count() > 100, { ...PATIENT, what: 'load' })
+      for (const id of [1, 2, 3]) {
+        await cluster.node(id).restart()
+        const since = sending.count()
+        await until(() => sending.count() > since + 100, { ...PATIENT, what: `load after the restart of ${id}` })
+      }
+      await sending.stop()
+      await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
+      checkOrder(t, seen, sending.taken)
+    }
+  )
+
+  await t.test('a topic that ensureTopics makes has a copy on each, of which two must be there', async t => {
+    const on = transport(t, brokers)
+    const topic = `t-${randomUUID()}`
+    await on.ensureTopics([{ name: topic, partitions: 3 }])
+    const [facts] = (await on.describeTopics?.([topic])) ?? []
+    const { brokers: count, replicas, minInSync } = facts ?? {}
+    t.strictSame({ count, replicas, minInSync }, { count: 3, replicas: 3, minInSync: 2 })
+  })
+
   await t.test('the coordinator is killed: consumption goes on when another one has taken over', async t => {
     const topic = await topicOn(cluster, 3)
     const { seen, subscription, group } = await read(t, brokers, topic)

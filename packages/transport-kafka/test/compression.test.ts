@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { type CompressionAlgorithmValue, Producer } from '@platformatic/kafka'
+import { Admin, type CompressionAlgorithmValue, Producer } from '@platformatic/kafka'
 import { testKafka, until } from '@steadfast/dev-services'
 import type { Delivery } from '@steadfast/events'
 import kafkajs from 'kafkajs'
 import t, { type Test } from 'tap'
-import { messages, store, texts, transport } from './helper.ts'
+import { createKafkaTransport } from '../src/index.ts'
+import { createKafkaTransport as createOnKafkajs } from '../src/kafkajs/index.ts'
+import { messages, QUICK, store, texts, transport } from './helper.ts'
 
 const kafka = testKafka(t)
 const shared = { skip: kafka ? false : 'no Kafka: Java ≥ 17 and Maven needed' } as const
@@ -48,6 +50,17 @@ async function produce(topic: string, compression: CompressionAlgorithmValue, te
   await producer.close()
 }
 
+/** What the brokers say that a topic takes on their disks. */
+async function sizeOf(topic: string): Promise<number> {
+  const admin = new Admin({ clientId: 'other', bootstrapBrokers: brokers })
+  const described = await admin.describeLogDirs({ topics: [{ name: topic, partitions: [0] }] })
+  await admin.close()
+  const partitions = described.flatMap(({ results }) =>
+    results.flatMap(({ topics }) => topics.flatMap(t => t.partitions))
+  )
+  return partitions.reduce((sum, { partitionSize }) => sum + Number(partitionSize), 0)
+}
+
 for (const codec of CODECS)
   t.test(codec, shared, async t => {
     await t.test('what the broker packs anew, our own included, is read', async t => {
@@ -79,3 +92,34 @@ for (const codec of CODECS)
       t.same(seen[1]?.position, '0:1')
     })
   })
+
+const clients = [
+  { name: 'its own client', create: createKafkaTransport, codecs: ['gzip', 'zstd'] },
+  { name: 'kafkajs', create: createOnKafkajs, codecs: ['gzip'] }
+] as const
+
+for (const { name, create, codecs } of clients)
+  for (const compression of codecs)
+    t.test(
+      `what is sent with ${compression} is smaller in the log, and is read as it was (${name})`,
+      shared,
+      async t => {
+        const topic = `t-${randomUUID()}`
+        const on = create({ brokers, ...QUICK, compression })
+        t.teardown(() => on.close(100))
+        await on.ensureTopics([{ name: topic, partitions: 1 }])
+        const value = Buffer.from(JSON.stringify({ text: 'again and again '.repeat(100) }))
+        const sent = Array.from({ length: 100 }, () => ({ topic, key: 'k', headers: { a: Buffer.from('1') }, value }))
+        await store(on, [...sent, { topic, key: 'k', headers: {}, value: Buffer.from('{}') }])
+        const seen = await read(t, topic)
+        await until(() => seen.length === 101, { what: 'all of them' })
+        t.ok(seen.slice(0, 100).every(({ raw }) => raw.equals(value)))
+        t.equal(seen.at(-1)?.raw.toString(), '{}')
+        const bytes = await sizeOf(topic)
+        t.ok(bytes > 0 && bytes < (100 * value.length) / 10, `${bytes} bytes in the log`)
+      }
+    )
+
+t.test('a codec that kafkajs has not is refused at the start', async t => {
+  t.throws(() => createOnKafkajs({ brokers: ['127.0.0.1:1'], compression: 'zstd' }), { code: 'SF_OPTIONS_INVALID' })
+})

@@ -14,8 +14,6 @@ interface Lent {
   users: number
 }
 
-const MAX_BYTES = 'max.message.bytes'
-
 /**
  * What is asked of brokers, by one admin client, connected when first needed. It is dropped after a failure since kafkajs
  * remembers topics that were asked for, and then fails every refresh of its metadata while one of them has no leader.
@@ -63,13 +61,16 @@ export function askCluster(settings: Settings, logger: Logger): Cluster {
     try {
       const { topics } = await use(`metadata of topic ${topic}`, admin => admin.fetchTopicMetadata({ topics: [topic] }))
       const leaders: number[] = []
-      for (const { partitionId, leader } of topics.find(({ name }) => name === topic)?.partitions ?? [])
+      const copies: number[] = []
+      for (const { partitionId, leader, replicas } of topics.find(({ name }) => name === topic)?.partitions ?? []) {
         leaders[partitionId] = leader
-      return { error: undefined, leaders }
+        copies.push(replicas.length)
+      }
+      return { error: undefined, leaders, replicas: copies.length === 0 ? undefined : Math.min(...copies) }
     } catch (thrown) {
       const error = nameIn(thrown)
       if (error === undefined) throw thrown
-      return { error, leaders: [] }
+      return { error, leaders: [], replicas: undefined }
     }
   }
 
@@ -88,13 +89,12 @@ export function askCluster(settings: Settings, logger: Logger): Cluster {
     async topics(names) {
       return new Map(await Promise.all(names.map(async topic => [topic, await viewOf(topic)] as const)))
     },
-    async maxMessageBytes(topic) {
-      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [MAX_BYTES] }
+    async settingsOf(topic, names) {
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [...names] }
       const { resources } = await use(`settings of topic ${topic}`, admin =>
         admin.describeConfigs({ includeSynonyms: false, resources: [resource] })
       )
-      const value = Number(resources[0]?.configEntries.find(({ configName }) => configName === MAX_BYTES)?.configValue)
-      return Number.isInteger(value) && value > 0 ? value : undefined
+      return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]))
     },
     async countBrokers() {
       try {
@@ -110,10 +110,11 @@ export function askCluster(settings: Settings, logger: Logger): Cluster {
           // kafkajs asks once and fails on a broker that has not heard of the topic yet.
           waitForLeaders: false,
           timeout: settings.requestTimeoutMs,
-          topics: wanted.map(({ name, partitions, replicationFactor }) => ({
+          topics: wanted.map(({ name, partitions, replicationFactor, configs }) => ({
             topic: name,
             numPartitions: partitions,
-            replicationFactor
+            replicationFactor,
+            configEntries: [...configs]
           }))
         })
       )

@@ -53,6 +53,7 @@ export function createProducer(settings: Settings, logger: Logger, onConnected: 
       const answers = await producer.send({
         topic,
         acks: -1,
+        compression: settings.compression === 'gzip' ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None,
         // The broker gives up on its replicas, and says so, before this client gives up on the broker.
         timeout: Math.ceil(settings.requestTimeoutMs * 0.8),
         messages: entries.map(({ key, outgoing: { value, headers } }) => ({ key, value, headers, partition }))

@@ -30,8 +30,6 @@ export interface OpenCluster extends Cluster {
   coordinator(group: string): Promise<number>
 }
 
-const MAX_BYTES = 'max.message.bytes'
-
 /** Nothing is connected before it is needed. */
 export function openCluster(settings: Settings): OpenCluster {
   const bootstrap = settings.brokers.map(readAddress)
@@ -101,7 +99,7 @@ export function openCluster(settings: Settings): OpenCluster {
       answer.topics.map(({ name, errorCode, partitions }) => {
         const leaders: number[] = []
         for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId
-        return [name ?? '', { error: nameOfError(errorCode), leaders }]
+        return [name ?? '', { error: nameOfError(errorCode), leaders, replicas: fewest(partitions) }]
       })
     )
   }
@@ -128,22 +126,23 @@ export function openCluster(settings: Settings): OpenCluster {
       await metadata([])
       return known.size
     },
-    async maxMessageBytes(topic) {
+    async settingsOf(topic, names) {
       const what = `settings of topic ${topic}`
       const { results } = await askAny(what, describeConfigsV4.api, [
-        { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: [MAX_BYTES] }
+        { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: [...names] }
       ])
       mustBeOk(results[0]?.errorCode ?? 0, what)
-      const value = Number(results[0]?.configs.find(({ name }) => name === MAX_BYTES)?.value)
-      return Number.isInteger(value) && value > 0 ? value : undefined
+      return new Map(
+        results[0]?.configs.flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value] as const] : []))
+      )
     },
     async createTopics(wanted) {
-      const request = wanted.map(({ name, partitions, replicationFactor }) => ({
+      const request = wanted.map(({ name, partitions, replicationFactor, configs }) => ({
         name,
         numPartitions: partitions,
         replicationFactor,
         assignments: [],
-        configs: []
+        configs: [...configs]
       }))
       const what = 'creating topics'
       const answer = await askAny(what, createTopicsV7.api, request, settings.requestTimeoutMs, false)
@@ -203,6 +202,9 @@ export function openCluster(settings: Settings): OpenCluster {
     }
   }
 }
+
+const fewest = (partitions: readonly { replicaNodes: readonly number[] }[]): number | undefined =>
+  partitions.length === 0 ? undefined : Math.min(...partitions.map(({ replicaNodes }) => replicaNodes.length))
 
 function timestampOf(at: 'beginning' | 'end' | Date): bigint {
   if (at === 'beginning') return ListOffsetTimestamps.EARLIEST

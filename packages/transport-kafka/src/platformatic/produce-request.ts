@@ -1,5 +1,5 @@
 import { type PartitionBatch, partitionName } from '../driver.ts'
-import { measure, writeRecordBatch } from './record-batch.ts'
+import { type Compression, measure, packRecordBatch, writeRecordBatch } from './record-batch.ts'
 
 /** The broker's answer: an error code per partition, 0 for success. */
 export interface ProduceAnswer {
@@ -10,29 +10,47 @@ export interface ProduceAnswer {
 export const PRODUCE_VERSIONS = { min: 5, max: 7 } as const
 
 /** The broker shall wait `timeoutMs` for its replicas. All of them must have it (`acks` -1). */
-export function encodeProduce(batches: readonly PartitionBatch[], timeoutMs: number): Buffer {
+export function encodeProduce(
+  batches: readonly PartitionBatch[],
+  timeoutMs: number,
+  compression: Compression = 'none'
+): Buffer {
   const byTopic = new Map<string, PartitionBatch[]>()
   for (const batch of batches) {
     const of = byTopic.get(batch.topic) ?? []
     of.push(batch)
     byTopic.set(batch.topic, of)
   }
-  return encode([...byTopic], timeoutMs)
+  return encode([...byTopic], timeoutMs, compression)
 }
 
-function encode(byTopic: readonly [topic: string, batches: PartitionBatch[]][], timeoutMs: number): Buffer {
-  const sizes = new Map<PartitionBatch, ReturnType<typeof measure>>()
+/** What a record batch will be: written when there is room for all, or made before. */
+type Prepared = ReturnType<typeof measure> & { packed?: Buffer }
+
+function prepare({ entries }: PartitionBatch, compression: Compression, timestamp: number): Prepared {
+  const size = measure(entries)
+  if (compression === 'none') return size
+  const packed = packRecordBatch(entries, size, timestamp, compression)
+  return { ...size, total: packed.length, packed }
+}
+
+function encode(
+  byTopic: readonly [topic: string, batches: PartitionBatch[]][],
+  timeoutMs: number,
+  compression: Compression
+): Buffer {
+  const timestamp = Date.now()
+  const prepared = new Map<PartitionBatch, Prepared>()
   let total = 12
   for (const [topic, batches] of byTopic) {
     total += 6 + Buffer.byteLength(topic)
     for (const batch of batches) {
-      const size = measure(batch.entries)
-      sizes.set(batch, size)
-      total += 8 + size.total
+      const made = prepare(batch, compression, timestamp)
+      prepared.set(batch, made)
+      total += 8 + made.total
     }
   }
   const to = Buffer.allocUnsafe(total)
-  const timestamp = Date.now()
   let at = to.writeInt16BE(-1, 0)
   at = to.writeInt16BE(-1, at)
   at = to.writeInt32BE(timeoutMs, at)
@@ -42,10 +60,11 @@ function encode(byTopic: readonly [topic: string, batches: PartitionBatch[]][], 
     at += to.write(topic, at)
     at = to.writeInt32BE(batches.length, at)
     for (const batch of batches) {
-      const size = sizes.get(batch) as ReturnType<typeof measure>
+      const made = prepared.get(batch) as Prepared
       at = to.writeInt32BE(batch.partition, at)
-      at = to.writeInt32BE(size.total, at)
-      at = writeRecordBatch(to, at, batch.entries, size, timestamp)
+      at = to.writeInt32BE(made.total, at)
+      if (made.packed === undefined) at = writeRecordBatch(to, at, batch.entries, made, timestamp)
+      else at += made.packed.copy(to, at)
     }
   }
   return to

@@ -47,7 +47,7 @@ export function createProducer(cluster: OpenCluster, settings: Settings, onConne
       const form = await formFor(connection)
       onSending()
       // The broker gives up on its replicas, and says so, before this client gives up on the broker.
-      const request = encodeProduce(batches, Math.ceil(settings.requestTimeoutMs * 0.8))
+      const request = encodeProduce(batches, Math.ceil(settings.requestTimeoutMs * 0.8), settings.compression)
       const { errorCodes } = await send(connection, form, request)
       return new Map(
         [...errorCodes].map(([partition, code]) => {

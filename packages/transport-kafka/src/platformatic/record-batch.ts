@@ -1,3 +1,4 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { crc32c } from '@platformatic/kafka'
 import { BATCH_OVERHEAD, type Entry, nameBytes } from '../record-size.ts'
 
@@ -50,6 +51,33 @@ export function writeRecordBatch(
   }
   to.writeUInt32BE(crc32c(to.subarray(start + 21, at)), start + 17)
   return at
+}
+
+/** How record batches are compressed. */
+export type Compression = 'none' | 'gzip' | 'zstd'
+
+const CODECS = {
+  gzip: { attribute: 1, compress: (data: Buffer) => gzipSync(data) },
+  zstd: { attribute: 4, compress: (data: Buffer) => zstdCompressSync(data) }
+} as const
+
+/** A record batch whose records are compressed, or as {@link writeRecordBatch} writes it where that makes none smaller. */
+export function packRecordBatch(
+  entries: readonly Entry[],
+  size: { bodies: Int32Array; total: number },
+  timestamp: number,
+  compression: Exclude<Compression, 'none'>
+): Buffer {
+  const plain = Buffer.allocUnsafe(size.total)
+  writeRecordBatch(plain, 0, entries, size, timestamp)
+  const { attribute, compress } = CODECS[compression]
+  const records = compress(plain.subarray(BATCH_OVERHEAD))
+  if (BATCH_OVERHEAD + records.length >= plain.length) return plain
+  const packed = Buffer.concat([plain.subarray(0, BATCH_OVERHEAD), records])
+  packed.writeInt32BE(packed.length - 12, 8)
+  packed.writeInt16BE(attribute, 21)
+  packed.writeUInt32BE(crc32c(packed.subarray(21)), 17)
+  return packed
 }
 
 function writeRecord(to: Buffer, start: number, { key, outgoing }: Entry, offset: number, body: number): number {
