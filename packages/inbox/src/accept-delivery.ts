@@ -77,7 +77,8 @@ async function route(consumer: Consumer, delivery: Delivery, { row, raw, refusal
 
 /** What `ignoreEvents` calls a message that says of a compacted topic's key that there is nothing any more. */
 const TOMBSTONE = 'steadfast.tombstone'
-const isTombstone = ({ raw, headers }: Delivery) => raw.length === 0 && headers.ce_specversion === undefined
+const isTombstone = ({ raw, headers, hasNoValue = true }: Delivery) =>
+  hasNoValue && raw.length === 0 && headers.ce_specversion === undefined
 
 /** Signals of other groups, or on other topics than one's own, speak to somebody else; other types may be ignored. */
 function passesBy(consumer: Consumer, row: NewDelivery): boolean {

@@ -5,10 +5,12 @@ import type { DeliveryContext } from './context.ts'
 import {
   AnswerRaced,
   ConflictingAnswer,
+  DataRefused,
   ForeignSource,
   IdReused,
   LateAnswer,
   NotCommitted,
+  NotReached,
   OrphanAnswer,
   UnaskedSignal,
   Unstorable,
@@ -20,10 +22,9 @@ import { readRetryAfter } from './retry-after.ts'
 export type Attempt =
   | { kind: 'done'; how: 'handled' | 'duplicate' | 'blocked' | 'lost' | 'skipped'; status: number }
   | { kind: 'verdict'; status: number; error: DeliveryError; alarm?: string; replay?: Replay | undefined }
-  /** `reached`: its handler was asked, so that what stands before it is well. `cut`: it asked for more than an hour. */
+  /** Its handler asks to be asked later. `cut`: it asked for more than an hour. */
   | {
       kind: 'wait'
-      reached: boolean
       ms?: number
       cut?: string
       status: number
@@ -34,7 +35,7 @@ export type Attempt =
   | { kind: 'again'; reached: boolean; status: number; error: DeliveryError; replay?: Replay | undefined }
   /** The database, or what stands before the handler, is wrong. `sure`: no need to look twice. */
   | { kind: 'world'; sure: boolean; error: DeliveryError }
-  | { kind: 'failure'; reached: boolean; status: number; error: DeliveryError; replay?: Replay | undefined }
+  | { kind: 'failure'; status: number; error: DeliveryError; replay?: Replay | undefined }
   /** The server closes: not done, never failed. */
   | { kind: 'abandoned' }
 
@@ -61,8 +62,13 @@ export const ALARMS: ReadonlySet<string> = new Set([
   ...[ConflictingAnswer, LateAnswer, OrphanAnswer].map(E => new E('').code)
 ])
 const RACED = new AnswerRaced('').code
-/** Of those who stand before the handler: nobody may come in, nothing is found, nothing may be sent. */
-const CLOSED_DOOR = new Set([401, 403, 404, 405, 407, 413, 414, 415, 421, 431])
+const DATA_REFUSED = new DataRefused('', '').code
+/** Who may have ended a delivery before its handler, by how far it came. */
+const BEFORE = {
+  onRequest: 'an onRequest hook',
+  preValidation: 'a preParsing or preValidation hook',
+  preHandler: 'a preHandler hook'
+}
 const LATER = new Set([408, 425, 429, 503])
 const TIMEOUT = 'FST_ERR_HANDLER_TIMEOUT'
 
@@ -75,8 +81,7 @@ export function classify(context: DeliveryContext, response: Response): Attempt 
     return { kind: 'done', how: context.ended ?? 'handled', status: context.status ?? status }
   const error = errorOf(context, response)
   const trouble = troubleOf(tx?.error, context.error)
-  const reached = stage === 'handler'
-  if (trouble === 'in the way') return { kind: 'again', reached, status, error, replay }
+  if (trouble === 'in the way') return { kind: 'again', reached: stage === 'handler', status, error, replay }
   if (trouble === 'down') return { kind: 'world', sure: false, error }
   const code = codeOf(context.error)
   if (code !== undefined && ALARMS.has(code)) return { kind: 'verdict', status, error, alarm: code }
@@ -86,13 +91,29 @@ export function classify(context: DeliveryContext, response: Response): Attempt 
       return { kind: 'verdict', status: 422, error: asDeliveryError(new Unstorable(error.message), 422), replay }
     return { kind: 'world', sure: true, error }
   }
+  if (stage !== 'handler') {
+    // Only the contract and the handler judge an event. What a hook of the host says is the host's affair.
+    if (code !== DATA_REFUSED) return { kind: 'world', sure: true, error: notReached(context, stage, status, error) }
+    return { kind: 'verdict', status: 400, error: { ...error, status: 400 }, replay }
+  }
   if (code === TIMEOUT || TOO_LONG.has(sqlStateOf(tx?.error) ?? ''))
-    return { kind: 'failure', reached, status: 504, error, replay }
+    return { kind: 'failure', status: 504, error, replay }
   if (LATER.has(status))
-    return { kind: 'wait', reached, ...readRetryAfter(response.headers['retry-after']), status, error, replay }
-  if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }
+    return { kind: 'wait', ...readRetryAfter(response.headers['retry-after']), status, error, replay }
   if (status >= 400 && status < 500) return { kind: 'verdict', status, error, replay }
-  return { kind: 'failure', reached, status, error, replay }
+  return { kind: 'failure', status, error, replay }
+}
+
+/** Says which hooks to look at: those of a server are many, and none of them knows of deliveries. */
+function notReached(
+  { item, error: seen }: DeliveryContext,
+  stage: keyof typeof BEFORE,
+  status: number,
+  { message, code }: DeliveryError
+): DeliveryError {
+  const who = status === 404 && seen === undefined ? `${BEFORE[stage]}, or a rewritten URL,` : BEFORE[stage]
+  const said = status < 400 ? 'it is no answer' : [code, message].filter(Boolean).join(': ')
+  return asDeliveryError(new NotReached(`${who} answered ${status}`, item.handler.url, said), status)
 }
 
 /** What the transaction says of the database; the errors of other databases that a handler uses are its own affair. */

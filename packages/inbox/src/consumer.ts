@@ -60,6 +60,8 @@ export interface Consumer extends Runtime {
   readonly membership: Membership
   /** Deliveries that were set aside and run now: id and type. */
   readonly retrying: Map<string, string>
+  /** Set-aside deliveries that closed a gate which was open, and how often. */
+  readonly alone: Map<string, number>
   /** Types whose handlers asked to wait for longer than they are let. */
   readonly longWaits: Set<string>
   readonly replays: Replays
@@ -116,6 +118,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     }),
     membership: createMembership(() => consumer),
     retrying: new Map(),
+    alone: new Map(),
     longWaits: new Set(),
     replays: createReplays(),
     running: new Set(),

@@ -41,8 +41,10 @@ export interface DeliveryContext {
   /** The constraint has let it in: it lets nothing else in. */
   routed: boolean
   raw?: { destroy(): void }
-  /** How far it came: hooks and schema · the inbox's own statements · the handler. */
-  stage: 'before' | 'inbox' | 'handler'
+  /** What the handler is given: the item's data, opened. */
+  data?: unknown
+  /** How far it came: it is in, or before, these hooks · the inbox's own statements · the handler. */
+  stage: 'onRequest' | 'preValidation' | 'preHandler' | 'inbox' | 'handler'
   tx?: DeliveryTransaction
   /** What ended without the handler: see `run-handler.ts`. */
   ended?: 'duplicate' | 'blocked' | 'lost' | 'skipped' | undefined

@@ -29,7 +29,14 @@ export function deliverTo(
     handlerTimeout: options.timeoutMs,
     transaction: true,
     onRequest(request, _reply, done) {
-      request.body = contextOf(request.raw)?.item.data
+      const context = contextOf(request.raw)
+      if (context) context.stage = 'preValidation'
+      request.body = context?.data
+      done()
+    },
+    preValidation(request, _reply, done) {
+      const context = contextOf(request.raw)
+      if (context) context.stage = 'preHandler'
       done()
     },
     onError(request, _reply, error, done) {

@@ -70,6 +70,10 @@ export const NotCommitted = createError(
 export const NoRedirect = createError('SF_INBOX_REDIRECTED', 'A handler of events cannot answer %d', 500)
 /** The handler took the reply away (`hijack`) or never gave one. A failure. */
 export const NoAnswer = createError('SF_INBOX_NO_ANSWER', 'The handler gave no answer within %d ms', 500)
+/** A hook of the server ended a delivery before its handler. The group pauses; nothing is counted. */
+export const NotReached = createError('SF_INBOX_NOT_REACHED', '%s before the handler, POST %s: %s', 503)
+/** The option `open` failed, or gave what is no JSON. A failure. */
+export const NotOpened = createError('SF_INBOX_NOT_OPENED', 'The option "open" gave no data of %s: %s', 500)
 /** Data that do not fit the contract of their type: a verdict, REFUSED. */
 export const DataRefused = createError('SF_INBOX_DATA_REFUSED', 'Data of %s refused by its contract: %s', 400)
 /** PostgreSQL cannot store the delivery as it came: REFUSED, with a hash and the size in place of its body. */

@@ -5,8 +5,9 @@ export interface Gate {
    * more, since the process has left the group or closes.
    */
   enter(): Promise<Pass | undefined>
-  /** Whether a delivery that nobody waits for may run now. */
   isOpen(): boolean
+  /** Whether {@link Gate.enter} would resolve at once: for deliveries that need not run now. */
+  mayEnter(): boolean
   reason(): string | undefined
   /** The process leaves the group: sends away who waits, and who comes, until {@link Gate.open}. */
   leave(): void
@@ -115,6 +116,7 @@ export function createGate(options: {
       return await new Promise(resolve => waiting.push(resolve))
     },
     isOpen: () => closed === undefined && presence === 'here',
+    mayEnter: () => presence === 'here' && (closed === undefined || closed.probe === 'free'),
     reason() {
       if (closed === undefined) return undefined
       const { error } = closed

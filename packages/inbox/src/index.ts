@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { type TopicNeeds, warnOfTopics } from '@steadfast/events'
 import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -138,12 +139,14 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       return lags.reduce((a, b) => a + b, 0n)
     },
     async progress(eventId) {
-      const row = await getDelivery(storeOn(host.outbox.pool, schema), group, eventId)
       const own = consumers.get(group)
-      const signal = row && own && signalsTo(own, row) ? inProgressSignal(row, host.outbox.source) : undefined
-      if (signal === undefined) return false
-      await host.outbox.transaction(tx => tx.write(signal))
-      return true
+      if (own === undefined) return false
+      return await host.outbox.transaction(async tx => {
+        const row = await getDelivery(storeOn(tx, schema), group, eventId)
+        const signal = row && signalsTo(own, row) ? inProgressSignal(row, host.outbox.source) : undefined
+        if (signal !== undefined) await tx.write(signal)
+        return signal !== undefined
+      })
     },
     tick
   }
@@ -157,6 +160,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       await topics.begun
     }
     for (const consumer of all()) await startConsumer(consumer)
+    void warnOfTopics(host.transport, topicNeeds(fastify, all()), { log: fastify.log, signal: closing.signal })
     if (options.retryPollMs > 0) all().forEach(pollConsumer)
   })
   fastify.addHook('preClose', async () => {
@@ -171,6 +175,13 @@ function requireHost(fastify: FastifyInstance): Host {
   if (host.transport === undefined)
     throw new MissingPlugin('transport', 'a transport, e.g. @steadfast/transport-postgres,')
   return host
+}
+
+/** An event that is read again after its row went is a new one. */
+function topicNeeds(fastify: FastifyInstance, consumers: Consumer[]): Map<string, TopicNeeds> {
+  const { sweeper } = fastify as { sweeper?: { retention: { inboxMs: number } | false } }
+  const knowsForMs = sweeper && (sweeper.retention === false ? Number.POSITIVE_INFINITY : sweeper.retention.inboxMs)
+  return new Map(consumers.flatMap(topicsOf).map(topic => [topic, { reads: { knowsForMs } }]))
 }
 
 function topicsToMake(host: Host, consumers: Consumer[], partitions: number): { name: string; partitions: number }[] {

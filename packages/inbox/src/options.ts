@@ -1,4 +1,13 @@
-import { CENTURY_MS, checkKey, durationOption, LONGEST_MS, parseOptions, type Verification } from '@steadfast/events'
+import {
+  CENTURY_MS,
+  checkKey,
+  durationOption,
+  functionOption,
+  LONGEST_MS,
+  type Open,
+  parseOptions,
+  type Verification
+} from '@steadfast/events'
 import { type Static, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
 
@@ -60,6 +69,7 @@ export const InboxSchema = Type.Object({
       { additionalProperties: false }
     )
   ),
+  open: Type.Optional(functionOption<Open>()),
   bigIntegers: Type.Union([Type.Literal('refuse'), Type.Literal('bigint')], { default: 'refuse' }),
   ensureTopics: Type.Optional(Type.Object({ partitions: Type.Integer({ minimum: 1 }) }))
 })
@@ -112,6 +122,11 @@ export interface InboxOptions {
    * "Signed envelopes" in the README of `@steadfast/events`.
    */
   verify?: Verification
+  /**
+   * Decrypts payloads, before the contract checks them; also those of this service's own requests, for `onUnanswered`. Default:
+   * payloads are taken as they come.
+   */
+  open?: Open
   /**
    * What becomes of an event with an integer beyond 2^53, which would be rounded: it is refused by name, or the handler finds a
    * BigInt there, for which its contract has to ask (`Type.BigInt`). Default `refuse`.

@@ -17,7 +17,7 @@ import { waitOf } from './waiting.ts'
 /** Tries in a row without a database before the group pauses. */
 const DOWN_TRIES = 4
 /** So often a delivery may meet a world that is wrong for it alone, since others get through: then it is what is wrong. */
-const ALONE_TRIES = 5
+export const ALONE_TRIES = 5
 /** Tries in a row in which the handler's transaction was in the way of others; then it counts as a failure. */
 export const CONFLICT_TRIES = 10
 /** The alarm of a replay whose handler failed. */
@@ -88,7 +88,7 @@ async function conclude(
     case 'wait': {
       const wait = waitOf(consumer, type, result, tries.waits++)
       if (wait.in === 'inbox') return await putOff(consumer, item, result, { attempts: 0, dueInMs: wait.ms }, pass)
-      tell(pass, result)
+      pass.good()
       await pause(consumer, wait.ms)
       return undefined
     }
@@ -105,7 +105,7 @@ async function conclude(
       // A handler that takes too long holds its place for long: it is not waited for how often it does.
       if (result.status === 504) consumer.slowTypes.failed(type, item.row, result.error)
       if (isLast || consumer.slowTypes.isSlow(type)) return await fail(consumer, item, result, tries, pass)
-      tell(pass, result)
+      pass.good()
       await pause(consumer, backoff(item.handler.options.retry.quickRetryDelayMs, tries.failures++, 60_000))
       return undefined
     }
@@ -114,9 +114,6 @@ async function conclude(
       return { outcome: 'abandoned' }
   }
 }
-
-/** What the run says of the world: whoever reached the handler has passed the database and the door. */
-const tell = (pass: Pass, { reached }: { reached: boolean }) => (reached ? pass.good() : pass.neutral())
 
 async function meetWorld(
   consumer: Consumer,

@@ -7,7 +7,8 @@ import { hold, refuse } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
 import { type Item, isUnanswered } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
-import { backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
+import type { Pass } from './gate.ts'
+import { ALONE_TRIES, backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
 import type { Handler } from './registry.ts'
 import { handlerFor, leaveStored } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
@@ -62,7 +63,7 @@ export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Pro
 }
 
 const hasPlace = ({ gate, closing, retrying, concurrency }: Consumer) =>
-  gate.isOpen() && !closing.aborted && retrying.size < concurrency
+  gate.mayEnter() && !closing.aborted && retrying.size < concurrency
 
 /** Begins as many as may run at a time. */
 async function fill(consumer: Consumer, look: Look): Promise<void> {
@@ -143,14 +144,15 @@ async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolea
     const verdict = { status, error: asDeliveryError(item, status), alarm: ALARMS.has(code) ? code : undefined }
     return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, verdict)
   }
-  if (!consumer.gate.isOpen()) return false
+  if (!consumer.gate.mayEnter()) return false
   const pass = await consumer.gate.enter()
   if (pass === undefined) return false
   const result = await attemptWithPatience(consumer, item)
   try {
+    if (result.kind === 'world') return await meetWorld(consumer, item, row, result.error, pass)
+    consumer.alone.delete(row.eventId)
     const ended = await conclude(consumer, item, row, result)
-    if (result.kind === 'world') pass.bad(result.error)
-    else if (result.kind === 'abandoned') pass.neutral()
+    if (result.kind === 'abandoned') pass.neutral()
     else pass.good()
     return ended
   } catch (error) {
@@ -161,6 +163,27 @@ async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolea
     pass.neutral()
     return await refuseUnstorable(consumer, item, error)
   }
+}
+
+/** As a fresh one: what meets a wrong world again and again, while others get through, is what is wrong. */
+async function meetWorld(
+  consumer: Consumer,
+  item: Item,
+  row: StoredDelivery,
+  error: DeliveryError,
+  pass: Pass
+): Promise<boolean> {
+  const { alone, gate } = consumer
+  const times = (alone.get(row.eventId) ?? 0) + 1
+  if (!gate.isOpen() || times <= ALONE_TRIES) {
+    if (gate.isOpen()) alone.set(row.eventId, times)
+    pass.bad(error)
+    return false
+  }
+  alone.delete(row.eventId)
+  const ended = await failAgain(consumer, item, row, { status: error.status ?? 500, error })
+  pass.neutral()
+  return ended
 }
 
 /** Transactions that are in the way of each other are not long. */

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { testDatabase, until } from '@steadfast/dev-services'
 import t from 'tap'
 import { build, effects, insertEffect, memory, send, Task } from './helper.ts'
@@ -87,3 +88,42 @@ t.test('start and stop many times: no listener, timer or session stays', async t
   )
   t.same(rows, [{ n: 0 }])
 })
+
+t.test(
+  'the server closes while other plugins still end: deliveries are left undone, and nothing is an error',
+  async t => {
+    const lines: string[] = []
+    const stream = { write: (line: string) => void lines.push(line) }
+    const ending = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    let handedOut = 0
+    const count = () => void handedOut++
+    subscribe('steadfast:inbox:delivery', count)
+    t.teardown(() => unsubscribe('steadfast:inbox:delivery', count))
+    const { app, pool } = await build(
+      t,
+      app => {
+        app.onEvent(Task, async request => insertEffect(request.tx, request.body))
+      },
+      {
+        server: { logger: { level: 'error', stream } },
+        before: app =>
+          void app.addHook('preClose', async () => {
+            begun.resolve()
+            await ending.promise
+          })
+      }
+    )
+    await send(app, Task, { id: 'a', n: 1 })
+    await until(async () => (await effects(pool)).length === 1)
+    const closing = app.close()
+    await begun.promise
+    for (let n = 2; n < 10; n++) await send(app, Task, { id: `k${n}`, n })
+    await until(() => handedOut === 9, { what: 'all to be handed out, by a server that runs nothing any more' })
+    t.same(app.inbox.health(), { ready: true })
+    ending.resolve()
+    await closing
+    t.same(lines, [])
+    t.same(await effects(pool), [1])
+  }
+)

@@ -1,11 +1,13 @@
 import postgres from '@fastify/postgres'
-import { testDatabase } from '@steadfast/dev-services'
+import { testDatabase, until } from '@steadfast/dev-services'
+import type { EventContract } from '@steadfast/events'
 import outbox from '@steadfast/outbox'
+import relay from '@steadfast/relay'
 import fastify from 'fastify'
 import t from 'tap'
 import inbox from '../src/index.ts'
 import { parseInboxOptions } from '../src/options.ts'
-import { build, Note, Task } from './helper.ts'
+import { build, Note, RESULTS, TASKS, Task, TaskDone } from './helper.ts'
 
 t.test('what it needs is asked for by name', async t => {
   const { url } = await testDatabase(t)
@@ -63,5 +65,31 @@ t.test('tables that are missing are named when the server starts', async t => {
   await t.rejects(
     build(t, () => {}, { inbox: { schema: 'nowhere' } }),
     { code: 'SF_STORE_SCHEMA_OLDER' }
+  )
+})
+
+t.test('a topic that does not keep what is needed is warned of by name, at both ends', async t => {
+  const lines: { level: number; topic?: string; msg: string }[] = []
+  const stream = {
+    write(line: string) {
+      lines.push(JSON.parse(line))
+    }
+  }
+  await build(t, app => void app.onEvent(Task, async () => {}), {
+    contracts: [TaskDone as unknown as EventContract],
+    server: { logger: { level: 'warn', stream } },
+    async before(app) {
+      app.transport.describeTopics = async topics =>
+        topics.map(name => ({ name, retentionMs: 1000, isCompacted: name === TASKS }))
+      await app.register(relay, { schedule: false })
+    }
+  })
+  const warned = () => lines.filter(({ msg }) => msg.startsWith('topic '))
+  await until(() => warned().length >= 3, { what: 'the warnings' })
+  t.same(
+    warned()
+      .map(({ level, topic }) => [level, topic])
+      .sort(),
+    [TASKS, TASKS, RESULTS].map(topic => [40, topic]).sort()
   )
 })

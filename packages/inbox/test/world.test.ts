@@ -28,7 +28,10 @@ for (const { name, skip, transport } of transports(t)) {
       )
       for (const n of [1, 2, 3]) await send(app, Task, { id: `k${n}`, n })
       await until(() => asked >= 5, { what: 'probes' })
-      t.match(app.inbox.health(), { ready: false, reason: /paused: stay out/ })
+      t.match(app.inbox.health(), {
+        ready: false,
+        reason: /paused: an onRequest hook answered \d+ before the handler, POST .*: stay out/
+      })
       t.equal(await stored(pool), 0)
       t.equal(await app.inbox.lag(), 3n)
       closed = false
@@ -38,6 +41,125 @@ for (const { name, skip, transport } of transports(t)) {
     })
   }
 }
+
+const hooks = [
+  { hook: 'onRequest', named: 'an onRequest hook' },
+  { hook: 'preValidation', named: 'a preParsing or preValidation hook' },
+  { hook: 'preHandler', named: 'a preHandler hook' }
+] as const
+
+for (const { hook, named } of hooks)
+  for (const status of [200, 302, 400, 409, 410, 422, 429, 500, 503]) {
+    t.test(`a ${hook} hook of the server answers ${status}: no verdict, no failure, and health names it`, async t => {
+      let closed = true
+      let asked = 0
+      const { app, pool } = await build(
+        t,
+        app => {
+          app.onEvent(Task, async request => insertEffect(request.tx, request.body))
+        },
+        {
+          before: app =>
+            void app.addHook(hook, async (_request, reply) => {
+              asked++
+              if (closed)
+                return reply.code(status).header('retry-after', '3600').send({ message: 'not now', code: 'HOST' })
+            })
+        }
+      )
+      for (const n of [1, 2, 3]) await send(app, Task, { id: `k${n}`, n })
+      await until(() => asked >= 5, { what: 'probes' })
+      const { ready, reason } = app.inbox.health()
+      t.equal(ready, false)
+      t.ok(reason?.includes(`${named} answered ${status} before the handler, POST /steadfast/events/`), String(reason))
+      if (status >= 400) t.ok(reason?.endsWith('HOST: not now'), String(reason))
+      t.equal(await stored(pool), 0)
+      closed = false
+      await until(async () => (await effects(pool)).length === 3)
+      t.same(app.inbox.health(), { ready: true })
+      const { rows } = await pool.query('select distinct state, attempts from steadfast.inbox')
+      t.same(rows, [{ state: 'DONE', attempts: 0 }])
+    })
+  }
+
+t.test('a server that rewrites URLs: the group pauses, and health says why', async t => {
+  let rewrites = true
+  const { app, pool } = await build(
+    t,
+    app => {
+      app.onEvent(Task, async request => insertEffect(request.tx, request.body))
+    },
+    { server: { rewriteUrl: ({ url }) => (rewrites ? '/elsewhere' : (url ?? '/')) } }
+  )
+  await send(app, Task, { id: 'k', n: 1 })
+  await until(() => !app.inbox.health().ready)
+  t.match(app.inbox.health().reason, /an onRequest hook, or a rewritten URL, answered 404 before the handler/)
+  rewrites = false
+  await until(async () => (await effects(pool)).length === 1)
+})
+
+t.test('what was set aside meets a closed door: the group finds its way back without a fresh delivery', async t => {
+  let fails = true
+  let closed = false
+  const { app, pool } = await build(
+    t,
+    app => {
+      app.onEvent(Task, async request => {
+        if (fails) throw new Error('not yet')
+        await insertEffect(request.tx, request.body)
+      })
+    },
+    {
+      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: Array(50).fill(20) } },
+      before: app =>
+        void app.addHook('onRequest', async (_request, reply) => {
+          if (closed) return reply.code(503).send()
+        })
+    }
+  )
+  const id = await send(app, Task, { id: 'k', n: 1 })
+  await until(async () => (await inboxRow(pool, id))?.state === 'RETRY')
+  closed = true
+  fails = false
+  await until(() => !app.inbox.health().ready, { what: 'pause' })
+  closed = false
+  await until(async () => (await effects(pool)).length === 1)
+  t.same(app.inbox.health(), { ready: true })
+})
+
+t.test('the world is wrong for what was set aside only: that counts, and the others go on', async t => {
+  let fails = true
+  const { app, pool } = await build(
+    t,
+    app => {
+      app.onEvent(Task, async request => {
+        if (fails) throw new Error('not yet')
+        await insertEffect(request.tx, request.body)
+      })
+    },
+    {
+      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: [20, 20] } },
+      before: app =>
+        void app.addHook('preHandler', async request => {
+          if (!fails && request.event && (request.body as { n: number }).n === 1)
+            throw Object.assign(new Error('not with this one'), { statusCode: 422 })
+        })
+    }
+  )
+  const id = await send(app, Task, { id: 'bad', n: 1 })
+  await until(async () => (await inboxRow(pool, id))?.state === 'RETRY')
+  fails = false
+  let n = 2
+  await until(
+    async () => {
+      await send(app, Task, { id: `k${n}`, n: n++ })
+      return (await inboxRow(pool, id))?.state === 'HELD'
+    },
+    { intervalMs: 30, what: 'it is given to a person' }
+  )
+  await until(async () => (await effects(pool)).length === n - 2)
+  t.same(app.inbox.health(), { ready: true })
+})
 
 t.test('database down: pause, count nothing, go on by itself', async t => {
   const database = await testDatabase(t)
