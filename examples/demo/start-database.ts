@@ -13,9 +13,22 @@ export interface DatabaseServer {
   stop(): Promise<void>
 }
 
+/** Lets nobody but its owner into a database that the server came with. */
+async function closeDatabases(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query('revoke all on database postgres from public')
+    await client.query('revoke all on database template1 from public')
+  } finally {
+    await client.end()
+  }
+}
+
 /** Uses the server at `DATABASE_URL`, or starts one of its own. */
 export async function startDatabase(existing: string | undefined): Promise<DatabaseServer> {
   const own = existing ? undefined : await launchPostgres()
+  if (own !== undefined) await closeDatabases(own.url)
   const url = own?.url ?? existing ?? ''
   return {
     url,
@@ -29,6 +42,8 @@ export async function startDatabase(existing: string | undefined): Promise<Datab
       try {
         await client.query(`drop database if exists ${database} with (force)`)
         await client.query(`create database ${database} template template0`)
+        // Customers have roles on this server too.
+        await client.query(`revoke all on database ${database} from public`)
       } finally {
         await client.end()
       }

@@ -74,7 +74,6 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
   const common = {
     ...DEMO_ENV,
     RECONCILIATION_TOKEN: operatorToken,
-    PEER_TOKEN: newSecret(),
     ...broker.env,
     CONSUMER_TIMEOUT_MS: broker.own ? '2500' : '6000',
     ...env
@@ -88,9 +87,15 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
       env: { ...common, ...own, ...ownEnv[name] },
       nodeArguments
     })
-  const market = service('market', { DATABASE_URL: marketDatabase, DEPLOY_URL: `http://127.0.0.1:${ports.deploy}` })
+  const deployToken = newSecret()
+  const market = service('market', {
+    DATABASE_URL: marketDatabase,
+    DEPLOY_URL: `http://127.0.0.1:${ports.deploy}`,
+    DEPLOY_TOKEN: deployToken
+  })
   const deploy = service('deploy', {
     DATABASE_URL: deployDatabase,
+    PEER_TOKEN: deployToken,
     TARGET_DATABASE_URL: database.url,
     PROVISION_SECRET: newSecret(),
     PROVISION_PREFIX: database.prefix

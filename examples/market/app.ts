@@ -64,8 +64,9 @@ export default fp<MarketEnvironment>(
   { fastify: '5.x', name: 'market' }
 )
 
-function peersOf({ DEPLOY_URL, PEER_TOKEN }: MarketEnvironment): Record<string, Peer> {
+function peersOf({ DEPLOY_URL, DEPLOY_TOKEN }: MarketEnvironment): Record<string, Peer> {
   if (DEPLOY_URL === undefined) return {}
-  const headers = () => ({ authorization: `Bearer ${PEER_TOKEN}` })
+  if (DEPLOY_TOKEN === undefined) throw new Error('environment: DEPLOY_URL needs DEPLOY_TOKEN')
+  const headers = () => ({ authorization: `Bearer ${DEPLOY_TOKEN}` })
   return { deploy: { url: `${DEPLOY_URL}/reconciliation`, headers } }
 }

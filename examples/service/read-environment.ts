@@ -29,7 +29,7 @@ export const ServiceEnvironment = Type.Object({
   TOPIC_PATIENCE_MS: Type.Integer({ default: 86_400_000 }),
   /** Bearer token of a person at the reconciliation routes. Absent: nobody. */
   RECONCILIATION_TOKEN: Type.Optional(Type.String({ minLength: 16 })),
-  /** Bearer token by which services compare their ledgers. Absent: they do not. */
+  /** Bearer token that another service shows to compare its ledger with this one's. Absent: none may. It opens nothing there. */
   PEER_TOKEN: Type.Optional(Type.String({ minLength: 16 }))
 })
 export type ServiceEnvironment = Static<typeof ServiceEnvironment>

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '@steadfast/dev-services'
 import t from 'tap'
@@ -49,10 +50,25 @@ t.test('the broker is away for a minute: orders are taken, and all drains afterw
   await loop.accountFor(t, placed.ids)
 })
 
-t.test('SIGTERM under load: exit code 0, nothing half done, no connection left', async t => {
+/** Lines of level error and above that a service has written since a place in its log. */
+const errorsSince = (file: string, from: number) =>
+  readFileSync(file, 'utf8')
+    .slice(from)
+    .split('\n')
+    .filter(line => line.startsWith('{') && JSON.parse(line).level >= 50)
+
+t.test('SIGTERM under load: exit code 0, nothing half done, no connection left, no error in the log', async t => {
   const placed = load(60, 60)
   await until(() => placed.ids.length > 15)
+  const logs = [loop.market, loop.deploy].map(({ logFile }) => ({
+    file: logFile,
+    from: readFileSync(logFile, 'utf8').length
+  }))
   t.strictSame(await Promise.all([loop.market.stop(), loop.deploy.stop()]), [0, 0])
+  t.strictSame(
+    logs.flatMap(({ file, from }) => errorsSince(file, from)),
+    []
+  )
   const { rows } = await loop.ledgers.target.query(
     `select state from pg_stat_activity where application_name in ('market', 'deploy')`
   )

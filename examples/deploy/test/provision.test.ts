@@ -4,6 +4,7 @@ import { POSTGRES_PLANS } from '@steadfast-examples/contracts'
 import pg from 'pg'
 import t from 'tap'
 import { derivePassword } from '../provision/derive-password.ts'
+import { openDatabases } from '../provision/open-databases.ts'
 import { removeDatabase } from '../provision/remove-database.ts'
 import { scramVerifier } from '../provision/scram-verifier.ts'
 import { findPlan, STEPS } from '../provision/steps.ts'
@@ -81,4 +82,39 @@ t.test('a plan that cannot be met, or that nobody knows, is a reason and not an 
   t.match(findPlan('postgres', 'none'), { reason: /no plan none/ })
   t.match(findPlan('postgres', 'constructor'), { reason: /no plan constructor/ })
   t.match(findPlan('redis', 'small'), { reason: /product redis/ })
+})
+
+t.test('a customer reaches no database but his own; what is open to everybody is found', async t => {
+  const { target, pool } = await targetServer(t)
+  const mine = randomUUID()
+  const other = randomUUID()
+  for (const id of [mine, other]) {
+    t.teardown(() => removeDatabase(target, id))
+    for (const [, step] of STEPS) await step(target, { id, plan: small })
+  }
+  const connect = async (database: string) => {
+    const address = new URL(target.url)
+    Object.assign(address, {
+      username: databaseName(target, mine),
+      password: derivePassword(target.secret, mine),
+      pathname: `/${database}`
+    })
+    const client = new pg.Client({ connectionString: address.href })
+    await client.connect()
+    await client.end()
+  }
+  await t.resolves(connect(databaseName(target, mine)))
+  await t.rejects(connect(databaseName(target, other)), { code: '42501' })
+  const { rows } = await pool.query('select current_database() as name')
+  const [{ name }] = rows as [{ name: string }]
+  t.ok((await openDatabases(target)).includes(name))
+  await t.resolves(connect(name), 'as PostgreSQL leaves it')
+  await pool.query(`revoke all on database ${pg.escapeIdentifier(name)} from public`)
+  t.notOk((await openDatabases(target)).includes(name))
+  await t.rejects(connect(name), { code: '42501' })
+  const provisioned = [mine, other].map(id => databaseName(target, id))
+  t.strictSame(
+    (await openDatabases(target)).filter(found => provisioned.includes(found)),
+    []
+  )
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fp from 'fastify-plugin'
 import { claimDue } from '../deployments/claim-due.ts'
+import { openDatabases } from '../provision/open-databases.ts'
 import { connectTarget } from '../provision/target.ts'
 import { advanceDeployment } from './advance-deployment.ts'
 import { reportProgress } from './report-progress.ts'
@@ -34,6 +35,9 @@ export const worker = fp<WorkerOptions>(
     const onError = (error: unknown) => app.log.warn(error, 'a round of the worker failed')
     let loops: { stop(): Promise<void> }[] = []
     app.addHook('onReady', async () => {
+      const open = await openDatabases(target).catch(error => onError(error))
+      if (open?.length)
+        app.log.warn({ databases: open }, 'customers can connect to these: revoke connect on each from public')
       loops = [
         runLoop(provision, { idleMs: pollIntervalMs, onError }),
         runLoop(() => wakeSleepers(app), { idleMs: pollIntervalMs, onError }),
