@@ -9,6 +9,7 @@ export { type Lifeline, type LifelineOptions, startLifeline } from './lifeline.t
 export { listenTo } from './listen-to.ts'
 export { makeTopics } from './make-topics.ts'
 export { type Matcher, matchWhole } from './match-whole.ts'
+export { installPacked } from './pack-packages.ts'
 export { prepareKafka } from './prepare-kafka.ts'
 export type { KafkaBroker, KafkaOptions, StopKafkaOptions } from './start-broker.ts'
 export { type ProxyOptions, startProxy, type TcpProxy } from './start-proxy.ts'

@@ -7,12 +7,16 @@ export const kafkaHome = join(import.meta.dirname, '..', 'kafka')
 
 export const cacheDir = join(import.meta.dirname, '..', '.cache')
 
+/** Another version of Kafka than that of pom.xml, for trying one. */
+export const otherVersion = process.env.TEST_KAFKA_VERSION
+
 const edition = createHash('sha256')
   .update(readFileSync(join(kafkaHome, 'pom.xml')))
+  .update(otherVersion ?? '')
   .digest('hex')
   .slice(0, 12)
 
-/** The broker's jars; another pom.xml has another directory. */
+/** The broker's jars; another pom.xml, or version, has another directory. */
 export const jarDir = join(cacheDir, `kafka-${edition}`)
 
 /** Class data sharing archive: halves the start time. Absent with a JDK that cannot make one. */

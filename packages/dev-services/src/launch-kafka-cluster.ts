@@ -10,22 +10,40 @@ import { type KafkaBroker, type KafkaOptions, startBroker } from './start-broker
 export interface KafkaCluster {
   /** For the clients' broker list: all of them. */
   readonly brokers: string[]
+  /** For those who are to be no part of what happens to clients: the brokers' own listeners. */
+  readonly direct: string[]
+  readonly nodes: readonly KafkaBroker[]
   /** Each is `kill9()`ed and `restart()`ed by itself. By node id, from 1 on. */
   node(id: number): KafkaBroker
   stop(): Promise<void>
 }
 
-const SIZE = 3
+/** A broker to be: its id, from 1 on, and its ports. */
+export interface KafkaNode {
+  id: number
+  client: number
+  /** For the brokers themselves. */
+  inner: number
+  controller: number
+}
+
+export interface KafkaClusterOptions {
+  /** Default 3: so that any one may die. */
+  size?: 1 | 3
+  /** Lines of server.properties, over the launcher's. */
+  propertiesOf?: (node: KafkaNode) => NonNullable<KafkaOptions['properties']>
+}
 
 /**
- * Starts three brokers, each a controller too, so that any one may die: three replicas, of which two must have what is
- * acknowledged. Resolves when all serve. None outlives this process.
+ * Starts brokers, each a controller too: of three, there are three replicas, of which two must have what is acknowledged.
+ * Resolves when all serve. None outlives this process.
  */
-export async function launchKafkaCluster(options: Pick<KafkaOptions, 'properties'> = {}): Promise<KafkaCluster> {
+export async function launchKafkaCluster({ size = 3, propertiesOf }: KafkaClusterOptions = {}): Promise<KafkaCluster> {
   await prepareKafka()
   const id = newClusterId()
+  const inSync = size === 1 ? 1 : 2
   const nodes = await Promise.all(
-    Array.from({ length: SIZE }, async (_, n) => ({
+    Array.from({ length: size }, async (_, n) => ({
       id: n + 1,
       client: await freePort(),
       inner: await freePort(),
@@ -47,14 +65,14 @@ export async function launchKafkaCluster(options: Pick<KafkaOptions, 'properties
         'controller.quorum.voters': voters,
         listeners: `CLIENT://127.0.0.1:${client},INNER://127.0.0.1:${inner},CONTROLLER://127.0.0.1:${controller}`,
         'advertised.listeners': `CLIENT://127.0.0.1:${client},INNER://127.0.0.1:${inner}`,
-        'default.replication.factor': SIZE,
-        'min.insync.replicas': 2,
-        'offsets.topic.replication.factor': SIZE,
-        'transaction.state.log.replication.factor': SIZE,
-        'transaction.state.log.min.isr': 2,
+        'default.replication.factor': size,
+        'min.insync.replicas': inSync,
+        'offsets.topic.replication.factor': size,
+        'transaction.state.log.replication.factor': size,
+        'transaction.state.log.min.isr': inSync,
         'broker.session.timeout.ms': 3000,
         'broker.heartbeat.interval.ms': 500,
-        ...options.properties
+        ...propertiesOf?.({ id, client, inner, controller })
       }
     })
   )
@@ -71,6 +89,8 @@ export async function launchKafkaCluster(options: Pick<KafkaOptions, 'properties
   }
   return {
     brokers: nodes.map(({ client }) => `127.0.0.1:${client}`),
+    direct: nodes.map(({ inner }) => `127.0.0.1:${inner}`),
+    nodes: brokers,
     node(id) {
       const broker = brokers[id - 1]
       if (broker === undefined) throw new Error(`no node ${id}`)

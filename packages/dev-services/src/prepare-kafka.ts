@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { classArchive, jarDir, kafkaHome, preparedMark } from './kafka-files.ts'
+import { classArchive, jarDir, kafkaHome, otherVersion, preparedMark } from './kafka-files.ts'
 import { withLock } from './lock.ts'
 import { startBroker } from './start-broker.ts'
 
@@ -12,7 +12,9 @@ async function fetchJars(): Promise<void> {
   const temporary = `${jarDir}.${process.pid}`
   mkdirSync(temporary, { recursive: true })
   try {
-    await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${temporary}`], { cwd: kafkaHome })
+    const version = otherVersion === undefined ? [] : [`-Dkafka.version=${otherVersion}`]
+    const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${temporary}`]
+    await run('mvn', ['-q', '-B', ...copy, ...version], { cwd: kafkaHome })
     renameSync(temporary, jarDir)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
