@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { bank } from './bank/part.ts'
 import { chaos, chaosOf } from './chaos/part.ts'
 import { crashesOf, crashPoints } from './crash/part.ts'
 import { fuzz } from './fuzz/part.ts'
@@ -10,8 +11,10 @@ import { mutants, mutantsOf } from './mutants/part.ts'
 import { chooseMutants, MUTANTS } from './mutants/run-mutants.ts'
 import type { Part, Profile } from './part.ts'
 
-/** Every part, the cheapest first. Fuzz belongs to the large run alone. */
-const PARTS: readonly Part[] = [histories, fuzz, crashPoints, chaos, mutants]
+/** Every part, the cheapest first. */
+const PARTS: readonly Part[] = [histories, fuzz, bank, crashPoints, chaos, mutants]
+/** They belong to the large run alone. */
+const LARGE: ReadonlySet<Part> = new Set([fuzz, bank])
 
 export const USAGE = `proof [options]
 
@@ -26,6 +29,7 @@ export const USAGE = `proof [options]
   --crash TIMES         every crash point so often, alone
   --chaos SECONDS       faults under load for so long, alone
     --rate N              requests per second; default 25
+    --brokers 1|3         of Kafka; default 1
   --soak MINUTES        the same, for longer
   --mutants all|N       all deliberate defects, or N of them by the seed
   --mutant NAME         one of them: exit code 1 when it is caught, and its invariant is named; 3 when it is not
@@ -46,6 +50,7 @@ const OPTIONS = {
   'no-shrink': { type: 'boolean' },
   chaos: { type: 'string' },
   rate: { type: 'string' },
+  brokers: { type: 'string' },
   soak: { type: 'string' },
   crash: { type: 'string' },
   mutants: { type: 'string' },
@@ -101,7 +106,7 @@ export function readCommand(args: string[]): Command | undefined {
 
 /** A part alone, with its size by hand. */
 function readPart(values: Values): Part[] | undefined {
-  const { path, histories, crash, chaos, soak, mutants, guarantees } = values
+  const { path, histories, crash, chaos, soak, mutants, guarantees, brokers = '1' } = values
   if (histories !== undefined) {
     if (!HISTORY_KINDS.includes(histories as HistoryName)) throw unknown('model', histories, HISTORY_KINDS)
     const count = integer('count', values.count, 500)
@@ -110,7 +115,8 @@ function readPart(values: Values): Part[] | undefined {
   if (crash !== undefined) return [crashesOf(integer('crash', crash, 1))]
   if (chaos !== undefined || soak !== undefined) {
     const seconds = integer('soak', soak, 0) * 60 + integer('chaos', chaos, 0)
-    return [chaosOf(seconds, integer('rate', values.rate, 25))]
+    if (brokers !== '1' && brokers !== '3') throw new Misuse(`--brokers takes 1 or 3, not ${brokers}`)
+    return [chaosOf(seconds, integer('rate', values.rate, 25), brokers === '3' ? 3 : 1)]
   }
   if (guarantees) return [mutantsOf(() => mutantsOfGuarantees(), { baseline: true })]
   if (mutants === undefined) return undefined
@@ -120,7 +126,7 @@ function readPart(values: Values): Part[] | undefined {
 
 const readParts = ({ only, full }: Values): readonly Part[] =>
   only === undefined
-    ? PARTS.filter(part => full || part !== fuzz)
+    ? PARTS.filter(part => full || !LARGE.has(part))
     : only.split(',').map(name => named('part', name, PARTS))
 
 function named<T extends { name: string }>(what: string, name: string, all: readonly T[]): T {

@@ -19,6 +19,8 @@ export interface ChaosOptions extends Omit<PartOptions, 'profile' | 'postgresUrl
   seconds: number
   /** Requests per second. Default 25. */
   rate?: number
+  /** Brokers of Kafka. Default 1. */
+  brokers?: 1 | 3
 }
 
 const SESSION_TIMEOUT_MS = 6000
@@ -43,9 +45,10 @@ export async function runChaos(options: ChaosOptions): Promise<PartResult> {
 }
 
 async function attack(disk: SmallDisk | undefined, options: ChaosOptions): Promise<PartResult> {
-  const { seed, seconds, rate = 25, log } = options
+  const { seed, seconds, rate = 25, brokers = 1, log } = options
   const random = randomFrom(seed)
-  const cluster = await startCluster({ sessionTimeoutMs: SESSION_TIMEOUT_MS, confirmWithinMs: CONFIRM_WITHIN_MS, disk })
+  const deadlines = { sessionTimeoutMs: SESSION_TIMEOUT_MS, confirmWithinMs: CONFIRM_WITHIN_MS }
+  const cluster = await startCluster({ ...deadlines, disk, brokers })
   const { processes, journal, kafka, dir } = cluster
   log(`chaos: ${seconds} s, journal and logs in ${dir}`)
   const [stop, giveUp] = [stopper(), stopper()]
@@ -105,7 +108,7 @@ function describeClosed({ market }: Evidence): string {
 }
 
 /** In full: some 23,000 events. What two cores cannot do in these ten minutes comes on top of them. */
-const EXTENT = { ci: { seconds: 20, rate: 12 }, full: { seconds: 600, rate: 21 } }
+const EXTENT = { ci: { seconds: 20, rate: 12 }, full: { seconds: 600, rate: 21, brokers: 3 } } as const
 
 /** The running system under attack for as long as the profile says. */
 export const chaos: Part = {
@@ -114,7 +117,7 @@ export const chaos: Part = {
 }
 
 /** The same for so many seconds, with so many requests in each. */
-export const chaosOf = (seconds: number, rate: number): Part => ({
+export const chaosOf = (seconds: number, rate: number, brokers: 1 | 3): Part => ({
   name: 'chaos',
-  run: options => runChaos({ ...options, seconds, rate })
+  run: options => runChaos({ ...options, seconds, rate, brokers })
 })

@@ -105,7 +105,7 @@ export async function sendPoison(options: {
   stop: AbortSignal
 }): Promise<void> {
   const { brokers, random, journal, stop } = options
-  const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 1 } })
+  const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 1 } })
   const knownIds = () => journal.entries.flatMap(entry => (entry.kind === 'answer' && entry.id ? [entry.id] : []))
   for (let n = 1; !stop.aborted; n++) {
     const what = random.pick(Object.keys(KINDS))

@@ -30,6 +30,9 @@ export interface SettleOptions {
 }
 
 const LOOK_MS = 500
+/** A look reads whole tables: it has a quarter of the time at most, so that what it looks at can settle. */
+const REST = 3
+const LONGEST_REST_MS = 10_000
 export const LONGEST_MS = 900_000
 
 /** So long nothing may change, with nothing left to wait for, before the rest counts as stuck. */
@@ -50,6 +53,7 @@ export async function settle(
   let last = ''
   let changed = performance.now()
   for (;;) {
+    const lookedAt = performance.now()
     const left = await work()
     const open = await Promise.all(
       [pools.market, pools.deploy].map(async pool => (await pool.query(OPEN)).rows[0] as Open)
@@ -64,7 +68,8 @@ export async function settle(
     }
     last = text
     if (isStuck(open, performance.now() - changed, bounds) || performance.now() - begun > longestMs) return final
-    await sleep(LOOK_MS)
+    const tookMs = performance.now() - lookedAt
+    await sleep(Math.max(LOOK_MS, Math.min(LONGEST_REST_MS, REST * tookMs)))
   }
 }
 

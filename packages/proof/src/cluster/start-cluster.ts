@@ -18,7 +18,7 @@ import { prepareDatabase } from './observe.ts'
 import { withAdmin } from './read-log.ts'
 import { NOTE_TABLES } from './services/notes.ts'
 import type { SmallDisk } from './small-disk.ts'
-import { type AttackedKafka, startKafka } from './start-kafka.ts'
+import { type AttackedKafka, LOGIN, startKafka } from './start-kafka.ts'
 import { type ServiceProcess, superviseService } from './supervise.ts'
 
 /** Everything that is attacked, and the harness's own ways to it. */
@@ -50,6 +50,8 @@ export interface ClusterOptions {
   /** Kafka's session timeout. */
   sessionTimeoutMs: number
   confirmWithinMs: number
+  /** Brokers of Kafka. Default 1. */
+  brokers?: 1 | 3
   /** PostgreSQL's disk; default: a temporary directory. */
   disk?: SmallDisk | undefined
 }
@@ -66,8 +68,7 @@ const ENVIRONMENT = {
   LEASE_MS: '3000',
   MAX_SENDS: '6',
   PROVISION_SECRET: 'a secret of the proof, nowhere else',
-  PROVISION_PREFIX: 'd_',
-  PEER_TOKEN: 'proof-token-among-services'
+  PROVISION_PREFIX: 'd_'
 }
 // The log of a small disk has to be small too. With more than nine databases for a second of naptime the launcher,
 // which starts at most one worker in 110 ms, may leave one of them out for good; an order can be a database here.
@@ -126,7 +127,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const journal = openJournal(join(dir, 'journal.jsonl'))
   const [postgres, kafka] = await Promise.all([
     launchPostgres({ ...(disk && { dir: join(disk.dir, 'postgres') }), settings: POSTGRES_SETTINGS }),
-    startKafka(NAMES)
+    startKafka(NAMES, options.brokers ?? 1)
   ])
   await createTopics(kafka.direct)
   const pools = await createDatabases(postgres.url)
@@ -141,8 +142,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const environmentOf = (service: 'market' | 'deploy', name = `${service}-1`) => ({
     ...ENVIRONMENT,
     RECONCILIATION_TOKEN: OPERATOR_TOKEN,
+    PEER_TOKEN: `proof-token-to-compare-with-${service}`,
     NOTES_VERSION: name === OLD_NAME ? 'old' : 'new',
     KAFKA_BROKERS: kafka.addressFor(name),
+    KAFKA_USERNAME: LOGIN.username,
+    KAFKA_PASSWORD: LOGIN.password,
     CONSUMER_TIMEOUT_MS: String(options.sessionTimeoutMs),
     CONFIRM_WITHIN_MS: String(options.confirmWithinMs),
     DATABASE_URL: at(postgres.url, service, ownDatabaseProxies.get(name)?.port),

@@ -173,14 +173,32 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'closed-door-is-a-verdict',
     invariant: [6, 'what is wrong with the world refuses no event'],
+    edits: [inFile('inbox/src/classify', "if (stage !== 'handler') {", "if (stage !== 'handler' && status !== 422) {")],
+    catchBy: byTest('inbox/test/world')
+  },
+  {
+    name: 'set-aside-never-probes',
+    invariant: [6, 'what is set aside finds its way back by itself'],
+    edits: [inFile('inbox/src/retry-due', 'gate.mayEnter() && !closing.aborted', 'gate.isOpen() && !closing.aborted')],
+    catchBy: byTest('inbox/test/world')
+  },
+  {
+    name: 'lost-client-kept',
+    invariant: [6, 'a service whose sessions were ended goes on by itself'],
+    edits: [inFile('store/src/lend-client', '    lost ??= error\n    release()\n', '    lost ??= error\n')],
+    catchBy: byTest('outbox/test/nested-queries')
+  },
+  {
+    name: 'silence-unbounded',
+    invariant: [6, 'a database that falls silent keeps no request for ever'],
     edits: [
       inFile(
-        'inbox/src/classify',
-        "  if (stage === 'before' && CLOSED_DOOR.has(status)) return { kind: 'world', sure: true, error }\n",
-        ''
+        'store/src/lend-client',
+        'options.statementTimeoutMs ? options.statementTimeoutMs + REACH_MS : undefined',
+        'undefined'
       )
     ],
-    catchBy: byTest('inbox/test/world')
+    catchBy: byTest('outbox/test/silent-server')
   },
   {
     name: 'resent-by-everybody',

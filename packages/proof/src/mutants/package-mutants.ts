@@ -229,7 +229,11 @@ export const packageMutants: readonly Mutant[] = [
     name: 'failing-probe-keeps-gate',
     invariant: [6, 'a group finds its way back when the world is right again'],
     edits: [
-      inbox('process-item', '(reached ? pass.good() : pass.neutral())', '(reached ? pass.neutral() : pass.neutral())'),
+      inbox(
+        'process-item',
+        '      pass.good()\n      await pause(consumer, backoff(item.handler',
+        '      pass.neutral()\n      await pause(consumer, backoff(item.handler'
+      ),
       inbox(
         'process-item',
         "  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })\n  pass.good()",
@@ -308,9 +312,9 @@ export const packageMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/store/src/lend-client.ts',
-        find: '      client.release(destroy || lost !== undefined)\n',
+        find: '    client.release(destroy || lost !== undefined)\n',
         replace:
-          '      client.release(destroy || lost !== undefined)\n      setImmediate(() => { try { client.release() } catch {} })\n'
+          '    client.release(destroy || lost !== undefined)\n    setImmediate(() => { try { client.release() } catch {} })\n'
       }
     ],
     catchBy: byTest('outbox/test/mix')

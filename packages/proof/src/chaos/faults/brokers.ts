@@ -6,24 +6,44 @@ import { type FaultKind, insist, pause, serviceOf } from './fault.ts'
 
 /** What happens to Kafka, its log and its groups. */
 export const brokerFaults: FaultKind[] = [
-  ({ cluster: { kafka }, random }) => ({
-    name: 'SIGKILL',
-    target: 'kafka',
-    uses: ['kafka'],
-    async run() {
-      await kafka.broker.kill9()
-      await pause(random, 0, 1500)
-      await kafka.broker.restart()
+  ({ cluster: { kafka }, random }) => {
+    // Of three, one or two at once: then nothing is acknowledged, and nobody leads, until they are back.
+    const count = kafka.brokers.length === 1 ? 1 : random.between(1, 2)
+    const chosen = random.shuffle([...kafka.brokers.keys()]).slice(0, count)
+    return {
+      name: 'SIGKILL',
+      target: 'kafka',
+      uses: ['kafka'],
+      async run() {
+        const killed = chosen.map(index => kafka.brokers[index])
+        await Promise.all(killed.map(broker => broker?.kill9()))
+        await pause(random, 0, 1500)
+        await Promise.all(killed.map(broker => broker?.restart()))
+      }
     }
-  }),
+  },
+  ({ cluster: { kafka }, random }) => {
+    const broker = random.pick(kafka.brokers)
+    return {
+      name: 'SIGSTOP',
+      target: 'kafka',
+      uses: ['kafka'],
+      async run() {
+        await broker.pause()
+        await pause(random, 500, 4000)
+        broker.resume()
+      }
+    }
+  },
   ({ cluster: { kafka }, random }) => ({
-    name: 'SIGSTOP',
+    name: 'rolling restart',
     target: 'kafka',
     uses: ['kafka'],
     async run() {
-      await kafka.broker.pause()
-      await pause(random, 500, 4000)
-      kafka.broker.resume()
+      for (const broker of random.shuffle(kafka.brokers)) {
+        await broker.restart()
+        await pause(random, 500, 1500)
+      }
     }
   }),
   ({ cluster, random, deleted }) => ({

@@ -7,7 +7,9 @@ import { tellListening } from './tell-listening.ts'
 
 // The market of the examples, and notes.
 
-const env = readEnvironment(Type.Object({ ...ServiceEnvironment.properties, DEPLOY_URL: Type.Optional(Type.String()) }))
+const optional = Type.Optional(Type.String())
+const own = { DEPLOY_URL: optional, DEPLOY_TOKEN: optional }
+const env = readEnvironment(Type.Object({ ...ServiceEnvironment.properties, ...own }))
 const app = Fastify({ logger: { level: env.LOG_LEVEL }, ajv: { customOptions: { removeAdditional: false } } })
 await app.register(market, env)
 const defaults = { confirmWithinMs: env.CONFIRM_WITHIN_MS, maxSends: env.MAX_SENDS }

@@ -32,7 +32,8 @@ const endedOf = ({ journal }: Cluster): string[] =>
 async function addMarketWithPeer({ processes, environmentOf, dir, journal, ready }: Cluster): Promise<void> {
   const name = 'market-3'
   const deploy = processes.find(p => p.service === 'deploy') as { url: string }
-  const env = { ...environmentOf('market'), DEPLOY_URL: deploy.url }
+  const { PEER_TOKEN: token = '' } = environmentOf('deploy')
+  const env = { ...environmentOf('market'), DEPLOY_URL: deploy.url, DEPLOY_TOKEN: token }
   const logFile = join(dir, 'logs', `${name}.log`)
   processes.push(superviseService({ name, service: 'market', port: await freePort(), env, logFile, journal }))
   await ready()
