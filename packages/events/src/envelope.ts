@@ -144,7 +144,7 @@ export function decodeEnvelope(delivery: Pick<Delivery, 'headers' | 'key'>): Eve
     ...present,
     attempt: attemptOf(text('ce_attempt')),
     replay: text('ce_replay') === 'true',
-    headers: plainHeaders(delivery.headers),
+    headers: withTrace(plainHeaders(delivery.headers), attributes),
     ...(attributes && { attributes })
   }
 }
@@ -266,6 +266,18 @@ function attributesOf(
     if (value !== undefined && !(name === 'subject' && value === taken.key)) found.push([name, value])
   }
   return found.length === 0 ? undefined : Object.fromEntries(found.slice(0, ATTRIBUTES_MAX))
+}
+
+const TRACE = ['traceparent', 'tracestate']
+
+/** Trace context as headers, where a sender has it among the attributes: the extension for distributed tracing. */
+function withTrace(
+  headers: Record<string, string>,
+  attributes: Record<string, string> | undefined
+): Record<string, string> {
+  if (headers.traceparent !== undefined || attributes?.traceparent === undefined) return headers
+  const found = TRACE.flatMap(name => (attributes[name] === undefined ? [] : [[name, attributes[name]] as const]))
+  return { ...headers, ...Object.fromEntries(found) }
 }
 
 function plainHeaders(headers: Record<string, Buffer>): Record<string, string> {

@@ -10,15 +10,34 @@ const BATCH = /^application\/cloudevents-batch/i
 /**
  * A message in structured content mode (CloudEvents 1.0, JSON event format) as one in binary mode: its attributes are
  * headers, its data are the value, byte for byte as they stand in it. Any other message as it is. Which one it is says the
- * content type.
+ * content type, or its form where an SDK says something else.
  *
  * @throws SF_EVENTS_UNDECODABLE also for a batch, which the Kafka binding does not know, and for formats other than JSON
  */
 export function inBinaryMode<D extends Pick<Delivery, 'headers' | 'raw'>>(delivery: D): D {
   const contentType = delivery.headers['content-type']?.toString('utf8') ?? ''
+  if (isStructuredInDisguise(delivery, contentType)) return unfold(delivery)
   if (!ANY_MODE.test(contentType)) return delivery
   if (BATCH.test(contentType)) throw new Undecodable('a batch: each event needs a message of its own')
   if (!STRUCTURED.test(contentType)) throw new Undecodable('of events in structured mode only JSON is read')
+  return unfold(delivery)
+}
+
+/**
+ * Version 1 of the SDK of Python names the content type of the data in the place of that of the message. What has no
+ * attribute in its headers, and all that an event must have in its value, is one.
+ */
+function isStructuredInDisguise({ headers, raw }: Pick<Delivery, 'headers' | 'raw'>, contentType: string): boolean {
+  if (headers.ce_specversion !== undefined || !JSON_TYPE.test(contentType) || ANY_MODE.test(contentType)) return false
+  try {
+    const { specversion, id, source, type } = read(raw).values
+    return specversion === '1.0' && [id, source, type].every(value => typeof value === 'string' && value !== '')
+  } catch {
+    return false
+  }
+}
+
+function unfold<D extends Pick<Delivery, 'headers' | 'raw'>>(delivery: D): D {
   const { text, members, values } = read(delivery.raw)
   // What the message has in the place of attributes is not the event's.
   const plain = Object.entries(delivery.headers).filter(([name]) => !name.startsWith('ce_'))
