@@ -26,8 +26,8 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     transport: Transport
     outbox?: {
       schema: string
-      contracts: ReadonlyMap<string, Pick<AnyEventContract, 'topic'>>
-      maxPayloadBytes: number
+      contracts?: ReadonlyMap<string, Pick<AnyEventContract, 'topic'>>
+      maxPayloadBytes?: number
       onCommit(listener: () => void): () => void
     }
   }
@@ -66,7 +66,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     await requireSchema(pool, schema, 'relay')
     relay.start()
     announcer?.start()
-    if (outbox === undefined) return
+    if (outbox?.contracts === undefined || outbox.maxPayloadBytes === undefined) return
     const needs = { sendsBytes: outbox.maxPayloadBytes }
     const topics = new Map([...outbox.contracts.values()].map(({ topic }) => [topic, needs]))
     void warnOfTopics(transport, topics, { log, signal: closing.signal })

@@ -1,3 +1,4 @@
+import { checkRights } from './check-rights.ts'
 import type { Database } from './database.ts'
 import type { Health } from './health.ts'
 import { type Loop, startLoop } from './loop.ts'
@@ -14,13 +15,18 @@ export interface Connection {
 
 const SOURCE = 'connection'
 
+async function prepare(db: Database): Promise<void> {
+  await migrate(db)
+  await checkRights(db)
+}
+
 export function connect(db: Database, health: Health): Connection {
   let migrated: Promise<void> | undefined
   let broken = true
   health.pending(SOURCE, new Error('not yet connected'))
 
   function ready(): Promise<void> {
-    migrated ??= migrate(db).catch(error => {
+    migrated ??= prepare(db).catch(error => {
       migrated = undefined
       throw error
     })

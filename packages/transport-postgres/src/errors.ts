@@ -14,6 +14,18 @@ export const MigrationLocked = createError(
   'Migration %s of the log in schema "%s" did not get its locks. %s.',
   503
 )
+/** The role lacks rights on the log's tables. The message has the statements that give them. */
+export const RightsMissing = createError(
+  'SF_TRANSPORT_POSTGRES_RIGHTS_MISSING',
+  'Role %s lacks rights on the log in schema "%s":\n%s',
+  503
+)
+/** Row-level security is in force for the role on tables of the log: messages would be missing to nobody's notice. */
+export const RowsHidden = createError(
+  'SF_TRANSPORT_POSTGRES_ROWS_HIDDEN',
+  'Row-level security on %s is in force for role %s: give the role "bypassrls", or disable it there',
+  503
+)
 /** The transport was closed. */
 export const Closed = createError('SF_TRANSPORT_POSTGRES_CLOSED', 'The transport is closed', 503)
 /** PostgreSQL did not answer in time. */

@@ -140,3 +140,36 @@ t.test('options', async t => {
   })
   t.throws(() => createPostgresTransport({ connectionString, leaseMs: 1 }), { code: 'SF_OPTIONS_INVALID' })
 })
+
+t.test(
+  'a role that lacks a right, or does not see all rows: health says what to do, and it goes on when that is done',
+  async t => {
+    const { url, pool } = await testDatabase(t)
+    const admin = createFor(t, { connectionString: url })
+    t.same(outcomes(await publish(admin, [message('topic', 'k', 'm')])), ['ok'])
+    const role = `log_${process.pid}_${Date.now().toString(36)}`
+    await pool.query(`create role ${role} login password 'of the test'`)
+    t.teardown(async () => {
+      await pool.query(`drop owned by ${role}`)
+      await pool.query(`drop role ${role}`)
+    })
+    const { rows } = await pool.query(
+      `select n.nspname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname = 'group_offset'`
+    )
+    const schema = `"${rows[0].name}"`
+    await pool.query(`grant usage on schema ${schema} to ${role}; grant select, insert, update, delete on all tables in schema ${schema} to ${role};
+    revoke delete on ${schema}.member from ${role}`)
+    const address = new URL(url)
+    Object.assign(address, { username: role, password: 'of the test' })
+    const transport = createFor(t, { connectionString: address.href })
+    await until(() => transport.health().reason?.includes('grant delete on') === true, { what: 'the missing right' })
+    t.match(transport.health(), { ready: false, reason: new RegExp(`grant delete on ${schema}.member to ${role};`) })
+    await pool.query(
+      `grant delete on ${schema}.member to ${role}; alter table ${schema}.record enable row level security`
+    )
+    await until(() => transport.health().reason?.includes('Row-level security') === true, { what: 'the hidden rows' })
+    await pool.query(`alter table ${schema}.record disable row level security`)
+    await until(() => transport.health().ready, { what: 'health' })
+    t.same(outcomes(await publish(transport, [message('topic', 'k', 'n')])), ['ok'])
+  }
+)
