@@ -110,7 +110,7 @@ t.test('what was set aside meets a closed door: the group finds its way back wit
       })
     },
     {
-      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: Array(50).fill(20) } },
+      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: Array(1000).fill(20) } },
       before: app =>
         void app.addHook('onRequest', async (_request, reply) => {
           if (closed) return reply.code(503).send()
@@ -120,35 +120,36 @@ t.test('what was set aside meets a closed door: the group finds its way back wit
   const id = await send(app, Task, { id: 'k', n: 1 })
   await until(async () => (await inboxRow(pool, id))?.state === 'RETRY')
   closed = true
-  fails = false
   await until(() => !app.inbox.health().ready, { what: 'pause' })
+  // Not before: a run that was past the hook would succeed, and nothing would meet the closed door.
+  fails = false
   closed = false
   await until(async () => (await effects(pool)).length === 1)
   t.same(app.inbox.health(), { ready: true })
 })
 
 t.test('the world is wrong for what was set aside only: that counts, and the others go on', async t => {
-  let fails = true
+  let refuses = false
   const { app, pool } = await build(
     t,
     app => {
       app.onEvent(Task, async request => {
-        if (fails) throw new Error('not yet')
+        if (request.body.n === 1) throw new Error('not this one')
         await insertEffect(request.tx, request.body)
       })
     },
     {
-      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: [20, 20] } },
+      inbox: { retryPollMs: 20, retry: { quickRetries: 0, quickRetryDelayMs: 1, delaysMs: Array(8).fill(20) } },
       before: app =>
         void app.addHook('preHandler', async request => {
-          if (!fails && request.event && (request.body as { n: number }).n === 1)
+          if (refuses && request.event && (request.body as { n: number }).n === 1)
             throw Object.assign(new Error('not with this one'), { statusCode: 422 })
         })
     }
   )
   const id = await send(app, Task, { id: 'bad', n: 1 })
   await until(async () => (await inboxRow(pool, id))?.state === 'RETRY')
-  fails = false
+  refuses = true
   let n = 2
   await until(
     async () => {
@@ -158,6 +159,7 @@ t.test('the world is wrong for what was set aside only: that counts, and the oth
     { intervalMs: 30, what: 'it is given to a person' }
   )
   await until(async () => (await effects(pool)).length === n - 2)
+  t.equal((await inboxRow(pool, id))?.error?.code, 'SF_INBOX_NOT_REACHED', 'not by its handler')
   t.same(app.inbox.health(), { ready: true })
 })
 
