@@ -241,15 +241,11 @@ export const isAttribute = (name: string): boolean => ATTRIBUTE.test(`ce_${name}
 export const isFreeAttribute = (name: string): boolean => isAttribute(name) && !KNOWN.has(name)
 
 /** Attributes whose value may be of a form that is not theirs, and where the envelope has them if it is. */
-const FORMED = new Map<string, string>([
-  ['time', 'time'],
-  ['sequence', 'sequence'],
-  ['dataversion', 'dataVersion'],
-  ['causationid', 'causationId'],
-  ['correlationid', 'correlationId'],
-  ['replyto', 'replyTo'],
-  ['supersedes', 'supersedes']
-])
+const FORMED = new Map(
+  ['time', 'sequence', 'dataVersion', 'causationId', 'correlationId', 'replyTo', 'supersedes'].map(
+    member => [member.toLowerCase(), member] as const
+  )
+)
 
 /** What has no other place in the envelope; `taken`: what has. */
 function attributesOf(

@@ -30,7 +30,7 @@ export function holdingHandler(
         return transactionOf(request)
       }
     }
-    return holders.run(holder, () => handler.call(this, request, reply))
+    return holding(holder, () => handler.call(this, request, reply))
   }
 }
 

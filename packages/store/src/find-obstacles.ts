@@ -1,6 +1,7 @@
+import { grants, hiddenTables, missingRights as rightsLacking } from '@steadfast/events/postgres'
 import { type Db, type Queryable, storeOn } from './db.ts'
 import { RightsMissing, RowsHidden, SequenceBehind, SettingUnfit } from './errors.ts'
-import { grants, type Plugin, rightsOf, type Wanted } from './rights.ts'
+import { type Plugin, rightsOf } from './rights.ts'
 
 /**
  * What keeps plugins from working, or would lose something silently, on the role, the settings and the tables as they
@@ -23,23 +24,10 @@ export async function findObstacles(
 }
 
 async function missingRights(db: Db, plugins: readonly Plugin[]): Promise<Error | undefined> {
-  const missing = await db.rows<Wanted & { role: string }>(
-    `with schema as (select n.oid from pg_catalog.pg_namespace n where n.nspname = $1)
-     select '' as object, 'usage' as right, pg_catalog.quote_ident(current_user) as role
-     from schema s where not pg_catalog.has_schema_privilege(s.oid, 'usage')
-     union all
-     select w.object, w.right, pg_catalog.quote_ident(current_user)
-     from pg_catalog.json_to_recordset($2::json) as w (object text, "right" text)
-     join pg_catalog.pg_class c on c.relname = w.object and c.relnamespace = (select s.oid from schema s)
-     where not case when c.relkind = 'S' then pg_catalog.has_sequence_privilege(c.oid, w.right)
-       else pg_catalog.has_table_privilege(c.oid, w.right) end`,
-    [db.schema, JSON.stringify(rightsOf(plugins))]
-  )
-  const [first] = missing
-  if (first === undefined) return undefined
-  const ofObjects = missing.filter(({ object }) => object !== '')
-  const lines = grants(db.schema, first.role, ofObjects, ofObjects.length < missing.length)
-  return new RightsMissing(first.role, db.schema, lines.join('\n'))
+  const lacking = await rightsLacking(db.rows, db.schema, rightsOf(plugins))
+  if (lacking === undefined) return undefined
+  const { role, rights, usage } = lacking
+  return new RightsMissing(role, db.schema, grants(db.schema, role, rights, usage).join('\n'))
 }
 
 /** A read-only default is an obstacle where it is the role's or the database's; a server may be so for a while, after a failover. */
@@ -57,22 +45,8 @@ async function unfitSettings(db: Db): Promise<Error[]> {
 
 /** Tables whose policies let this role see or write less than everything. */
 async function hiddenRows(db: Db, plugins: readonly Plugin[]): Promise<Error[]> {
-  const rows = await db.rows<{ name: string; role: string }>(
-    `with policy as (
-       select p.polrelid, p.polpermissive, p.polcmd = '*' and coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'true') = 'true'
-         and coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true' as is_open
-       from pg_catalog.pg_policy p
-       where exists (select from pg_catalog.unnest(p.polroles) as r (oid)
-         where r.oid = 0 or pg_catalog.pg_has_role(current_user, r.oid, 'usage'))
-     )
-     select c.relname as name, current_user::text as role from pg_catalog.pg_class c
-     join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = $1
-     where c.relkind in ('r', 'p') and c.relname = any($2::text[]) and pg_catalog.row_security_active(c.oid)
-       and (not exists (select from policy p where p.polrelid = c.oid and p.polpermissive and p.is_open)
-         or exists (select from policy p where p.polrelid = c.oid and not p.polpermissive and not p.is_open))
-     order by 1`,
-    [db.schema, [...new Set(rightsOf(plugins).map(({ object }) => object))]]
-  )
+  const tables = new Set(rightsOf(plugins).map(({ object }) => object))
+  const rows = await hiddenTables(db.rows, db.schema, [...tables])
   if (rows.length === 0) return []
   return [new RowsHidden(rows.map(({ name }) => `${db.schema}.${name}`).join(', '), rows[0]?.role)]
 }

@@ -1,3 +1,4 @@
+import { grants, type Wanted } from '@steadfast/events/postgres'
 import { checkIdentifier, DEFAULT_SCHEMA } from './db.ts'
 
 /** What works on the tables with rights of its own. */
@@ -59,12 +60,6 @@ export const RIGHTS: Readonly<Record<Plugin, Readonly<Record<string, readonly Ri
 
 export const PLUGINS = Object.keys(RIGHTS) as Plugin[]
 
-/** A right on one table or sequence. */
-export interface Wanted {
-  object: string
-  right: string
-}
-
 /** What several plugins need together, each right once. */
 export function rightsOf(plugins: readonly Plugin[]): Wanted[] {
   const pairs = plugins.flatMap(plugin =>
@@ -74,18 +69,6 @@ export function rightsOf(plugins: readonly Plugin[]): Wanted[] {
     const [object = '', right = ''] = pair.split(' ')
     return { object, right }
   })
-}
-
-/**
- * The statements that give a role these rights. @param role as it stands in SQL
- */
-export function grants(schema: string, role: string, wanted: readonly Wanted[], usage = true): string[] {
-  const lines = [...new Set(wanted.map(({ object }) => object))].map(object => {
-    const rights = wanted.filter(each => each.object === object).map(({ right }) => right)
-    const kind = object.endsWith('_seq') ? 'sequence ' : ''
-    return `grant ${rights.join(', ')} on ${kind}${schema}.${object} to ${role};`
-  })
-  return usage ? [`grant usage on schema ${schema} to ${role};`, ...lines] : lines
 }
 
 /**

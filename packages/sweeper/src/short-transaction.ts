@@ -1,9 +1,6 @@
 import { OWN_TYPES } from '@steadfast/events/postgres'
-import { type Db, guardPool, storeOn } from '@steadfast/store'
+import { type Db, guardPool, REACH_MS, storeOn } from '@steadfast/store'
 import type { Pool } from 'pg'
-
-// The client's own bound is later than the server's, so that it only acts when the server is out of reach.
-const REACH_MS = 5000
 
 export interface Bounds {
   lockTimeoutMs: number
