@@ -13,22 +13,23 @@ export interface DatabaseServer {
   stop(): Promise<void>
 }
 
-/** Lets nobody but its owner into a database that the server came with. */
-async function closeDatabases(url: string): Promise<void> {
+async function runOn(url: string, statements: readonly string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query('revoke all on database postgres from public')
-    await client.query('revoke all on database template1 from public')
+    for (const statement of statements) await client.query(statement)
   } finally {
     await client.end()
   }
 }
 
+/** Customers have roles on this server: none but its owner may enter a database. */
+const closeToAll = (database: string) => `revoke all on database ${database} from public`
+
 /** Uses the server at `DATABASE_URL`, or starts one of its own. */
 export async function startDatabase(existing: string | undefined): Promise<DatabaseServer> {
   const own = existing ? undefined : await launchPostgres()
-  if (own !== undefined) await closeDatabases(own.url)
+  if (own !== undefined) await runOn(own.url, ['postgres', 'template1'].map(closeToAll))
   const url = own?.url ?? existing ?? ''
   return {
     url,
@@ -37,16 +38,11 @@ export async function startDatabase(existing: string | undefined): Promise<Datab
     async createDatabase(name) {
       // what an existing server calls market is somebody's; a name of our own may be replaced
       const database = own ? name : `steadfast_demo_${name}`
-      const client = new pg.Client({ connectionString: url })
-      await client.connect()
-      try {
-        await client.query(`drop database if exists ${database} with (force)`)
-        await client.query(`create database ${database} template template0`)
-        // Customers have roles on this server too.
-        await client.query(`revoke all on database ${database} from public`)
-      } finally {
-        await client.end()
-      }
+      await runOn(url, [
+        `drop database if exists ${database} with (force)`,
+        `create database ${database} template template0`,
+        closeToAll(database)
+      ])
       const address = new URL(url)
       address.pathname = `/${database}`
       return address.href

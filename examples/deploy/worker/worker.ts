@@ -33,11 +33,15 @@ export const worker = fp<WorkerOptions>(
       return claimed.length > 0
     }
     const onError = (error: unknown) => app.log.warn(error, 'a round of the worker failed')
+    const warnOfOpenDatabases = async () => {
+      const databases = await openDatabases(target)
+      if (databases.length > 0)
+        app.log.warn({ databases }, 'customers can connect to these: revoke connect on each from public')
+    }
     let loops: { stop(): Promise<void> }[] = []
     app.addHook('onReady', async () => {
-      const open = await openDatabases(target).catch(error => onError(error))
-      if (open?.length)
-        app.log.warn({ databases: open }, 'customers can connect to these: revoke connect on each from public')
+      // Not waited for: a target server that is away is no reason not to begin.
+      warnOfOpenDatabases().catch(onError)
       loops = [
         runLoop(provision, { idleMs: pollIntervalMs, onError }),
         runLoop(() => wakeSleepers(app), { idleMs: pollIntervalMs, onError }),

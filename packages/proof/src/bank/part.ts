@@ -3,10 +3,10 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, installPacked, launchKafka, launchPostgres, until } from '@steadfast/dev-services'
+import { type Service, superviseService } from '@steadfast-examples/demo/supervise-service'
 import pg from 'pg'
 import type { Part, PartOptions, PartResult } from '../part.ts'
 import { type Random, randomFrom } from '../random.ts'
-import { runService, type Service } from './run-service.ts'
 
 /** What a payment's check comes to, and where the payment ends. */
 const COURSES: Readonly<Record<string, string>> = {
@@ -45,7 +45,8 @@ async function openBank(folder: string): Promise<Bank> {
   for (const name of ['bank', 'fraud']) await server.query(`create database ${name} template template0`)
   await server.end()
   const start = async (name: 'bank' | 'fraud') =>
-    runService({
+    superviseService({
+      name,
       script: join(folder, `${name}.ts`),
       port: await freePort(),
       logFile: join(folder, `${name}.log`),
