@@ -79,66 +79,72 @@ async function topicOn(cluster: KafkaCluster, replicationFactor: number): Promis
   return topic
 }
 
+/** Hurts the cluster while messages are sent and read; then all that was taken has come, in order. `more` waits for more to be taken. */
+async function underLoad(
+  t: Test,
+  cluster: KafkaCluster,
+  hurt: (
+    topic: string,
+    more: (count: number, what: string) => Promise<void>,
+    sending: ReturnType<typeof load>
+  ) => Promise<void>
+): Promise<void> {
+  const { brokers } = cluster
+  const topic = await topicOn(cluster, 3)
+  const { seen, subscription } = await read(t, brokers, topic)
+  const sending = load(transport(t, brokers), topic)
+  const more = async (count: number, what: string) => {
+    const before = sending.count()
+    await until(() => sending.count() > before + count, { ...PATIENT, what })
+  }
+  await more(200, 'load')
+  await hurt(topic, more, sending)
+  await sending.stop()
+  await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
+  checkOrder(t, seen, sending.taken)
+}
+
 t.test('three brokers', { skip, timeout: 280_000 }, async t => {
   const cluster = await launchKafkaCluster()
   t.teardown(() => cluster.stop())
   const { brokers } = cluster
 
   await t.test('a leader is killed under load, and comes back: nothing is lost, the order of keys is kept', async t => {
-    const topic = await topicOn(cluster, 3)
-    const { seen, subscription } = await read(t, brokers, topic)
-    const sending = load(transport(t, brokers), topic)
-    await until(() => sending.count() > 200, { ...PATIENT, what: 'load' })
-    const leader = await leaderOf(cluster, topic, 0)
-    await cluster.node(leader).kill9()
-    const before = sending.count()
-    await until(() => sending.count() > before + 200, { ...PATIENT, what: 'others to lead' })
-    await cluster.node(leader).restart()
-    const since = sending.count()
-    await until(() => sending.count() > since + 200, { ...PATIENT, what: 'more load' })
-    await sending.stop()
-    await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
-    checkOrder(t, seen, sending.taken)
+    await underLoad(t, cluster, async (topic, more) => {
+      const leader = await leaderOf(cluster, topic, 0)
+      await cluster.node(leader).kill9()
+      await more(200, 'others to lead')
+      await cluster.node(leader).restart()
+      await more(200, 'more load')
+    })
   })
 
   await t.test(
     'two of three are killed under load: nothing that was taken is lost, and all goes on when they are back',
     async t => {
-      const topic = await topicOn(cluster, 3)
-      const { seen, subscription } = await read(t, brokers, topic)
-      const sending = load(transport(t, brokers), topic)
-      await until(() => sending.count() > 200, { ...PATIENT, what: 'load' })
-      const leader = await leaderOf(cluster, topic, 0)
-      const killed = [leader, (leader % 3) + 1]
-      await Promise.all(killed.map(id => cluster.node(id).kill9()))
-      const before = sending.count()
-      // Two of three must have what is acknowledged; what was on its way may have been.
-      await new Promise(resolve => setTimeout(resolve, 2000))
-      t.ok(sending.count() - before <= sending.taken.size, `${sending.count() - before} were taken by one of three`)
-      await Promise.all(killed.map(id => cluster.node(id).restart()))
-      const since = sending.count()
-      await until(() => sending.count() > since + 200, { ...PATIENT, what: 'more load' })
-      await sending.stop()
-      await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
-      checkOrder(t, seen, sending.taken)
+      await underLoad(t, cluster, async (topic, more, sending) => {
+        const leader = await leaderOf(cluster, topic, 0)
+        const killed = [leader, (leader % 3) + 1]
+        await Promise.all(killed.map(id => cluster.node(id).kill9()))
+        const before = sending.count()
+        // Two of three must have what is acknowledged; what was on its way may have been.
+        await new Promise(resolve => setTimeout(resolve, 2000))
+        t.ok(sending.count() - before <= sending.taken.size, `${sending.count() - before} were taken by one of three`)
+        await Promise.all(killed.map(id => cluster.node(id).restart()))
+        await more(200, 'more load')
+      })
     }
   )
 
   await t.test(
     'all are restarted one after the other under load: nothing is lost, the order of keys is kept',
     async t => {
-      const topic = await topicOn(cluster, 3)
-      const { seen, subscription } = await read(t, brokers, topic)
-      const sending = load(transport(t, brokers), topic)
-      await until(() => sending.count() > 100, { ...PATIENT, what: 'load' })
-      for (const id of [1, 2, 3]) {
-        await cluster.node(id).restart()
-        const since = sending.count()
-        await until(() => sending.count() > since + 100, { ...PATIENT, what: `load after the restart of ${id}` })
-      }
-      await sending.stop()
-      await until(async () => (await subscription.lag()) === 0n, { ...PATIENT, what: 'all to be read' })
-      checkOrder(t, seen, sending.taken)
+      await underLoad(t, cluster, async (_topic, more) => {
+        for (const id of [1, 2, 3]) {
+          await cluster.node(id).restart()
+          await more(100, `load after the restart of ${id}`)
+        }
+      })
     }
   )
 
