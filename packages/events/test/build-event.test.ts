@@ -192,8 +192,10 @@ t.test('ids that cannot be stored', async t => {
     t.throws(() => buildEvent(Anything, 1, sender, { correlationId: id as string }), { code, message: /correlationId/ })
 })
 
-t.test('any JSON value comes out as it went in', async t => {
-  const value = fc.jsonValue({ stringUnit: 'grapheme' }).filter(v => !JSON.stringify(v).includes('\\u0000'))
+t.test('any JSON value that is not refused comes out as it went in', async t => {
+  // NUL, and what sets a prototype: a property draws a member of that name once in a while
+  const refused = /\\u0000|"__proto__"|"prototype"/
+  const value = fc.jsonValue({ stringUnit: 'grapheme' }).filter(v => !refused.test(JSON.stringify(v)))
   fc.assert(fc.property(value, v => buildEvent(Anything, v, sender).payload === JSON.stringify(v)))
   t.pass()
 })
