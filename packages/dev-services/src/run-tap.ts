@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
-import { node, root, toolPath } from './repository.ts'
+import { compiledPath, node, root, toolPath } from './repository.ts'
 
 export interface TapResult {
   exitCode: number
@@ -38,12 +38,6 @@ function runDirectory(): string {
   }
   return dir
 }
-
-/**
- * Where Node.js keeps what it has compiled, types taken out: a test and each process that it starts read hundreds of
- * files, and all read the same ones.
- */
-const COMPILED = join(root, 'node_modules', '.cache', 'compiled')
 
 function tapProgram(): string {
   const manifest = createRequire(import.meta.url).resolve('tap/package.json')
@@ -100,7 +94,7 @@ export async function runTap(args: readonly string[], env: NodeJS.ProcessEnv): P
     const files = args.map(arg => (arg.startsWith('-') ? arg : relative(root, resolve(arg))))
     const tap = spawn(node, [tapProgram(), 'run', ...files], {
       cwd,
-      env: { NODE_COMPILE_CACHE: COMPILED, ...env, PATH: toolPath },
+      env: { NODE_COMPILE_CACHE: compiledPath, ...env, PATH: toolPath },
       stdio: ['ignore', 'pipe', 'inherit']
     })
     let output = ''

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { compiledPath } from '@steadfast/dev-services'
 import type { Journal } from './journal.ts'
 import type { HarnessMessage, ServiceMessage } from './services/messages.ts'
 
@@ -135,7 +136,14 @@ export function superviseService(options: ProcessOptions): ServiceProcess {
 function spawnService({ service, port, env, journal, name }: ProcessOptions, log: number): Life {
   const script = fileURLToPath(new URL(`services/${service}.ts`, import.meta.url))
   const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', '--import', preload, script], {
-    env: { ...process.env, NODE_OPTIONS: '', HOST: '127.0.0.1', PORT: String(port), ...env },
+    env: {
+      NODE_COMPILE_CACHE: compiledPath,
+      ...process.env,
+      NODE_OPTIONS: '',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      ...env
+    },
     stdio: ['ignore', log, log, 'ipc']
   })
   const life: Life = { child, listening: false, cause: undefined, endingSince: 0 }

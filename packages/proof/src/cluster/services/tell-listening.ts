@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type { FastifyInstance } from 'fastify'
 import type { ServiceMessage } from './messages.ts'
 
@@ -38,5 +39,7 @@ function inspect(app: FastifyInstance): unknown {
 /** Tells the harness that the service is up: from now on it may not end by itself. */
 export function tellListening(app: FastifyInstance): void {
   Object.assign(globalThis, { inspectService: () => inspect(app) })
+  // Most of its lives end by SIGKILL, at which nothing is kept for the next.
+  flushCompileCache()
   process.send?.({ kind: 'listening' } satisfies ServiceMessage)
 }
