@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, until } from '@steadfast/dev-services'
 import { deliver } from '@steadfast/inbox/testing'
-import { parkEvent, resolveEvent, storeOn } from '@steadfast/store'
+import { parkEvent, resolveEvent, storeOn } from '@steadfast/store/internal'
 import { DeploymentFailed, DeploymentRequested, DeploymentSucceeded } from '@steadfast-examples/contracts'
 import t from 'tap'
 import { build, OPERATOR, PEER } from './helper.ts'

@@ -1,5 +1,5 @@
 import type { Answer } from '@steadfast/outbox'
-import type { StoredAnswer } from '@steadfast/store'
+import type { StoredAnswer } from '@steadfast/store/internal'
 import type { FastifyReply } from 'fastify'
 import { AnswerIsStream } from './errors.ts'
 

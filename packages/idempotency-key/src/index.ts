@@ -1,15 +1,15 @@
 import { parseOptions } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
 import { type Answer, ignoreLate, isFailing, markServed } from '@steadfast/outbox'
+import { requireSchema } from '@steadfast/store'
 import {
   beginIdempotent,
   checkIdentifier,
   type Db,
   type Queryable,
-  requireSchema,
   storeAnswer,
   storeOn
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { keepAnswer, replayAnswer } from './answer.ts'

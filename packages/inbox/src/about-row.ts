@@ -1,4 +1,4 @@
-import { sqlStateOf } from '@steadfast/store'
+import { sqlStateOf } from '@steadfast/store/internal'
 
 /** Whether the database says that it is the row which is wrong, not the world: its values, its size, or a rule of the owner's. */
 export function isAboutRow(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import { type Delivery, isUuid, placeIdOf } from '@steadfast/events'
-import type { DeliveryError, NewDelivery } from '@steadfast/store'
+import type { DeliveryError, NewDelivery } from '@steadfast/store/internal'
 import { disbelief, forgery, replyTopicOf } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { ALARMS, asDeliveryError, DISBELIEVED } from './classify.ts'

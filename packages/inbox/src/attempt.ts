@@ -1,4 +1,4 @@
-import { UNANSWERED_TYPE } from '@steadfast/store'
+import { UNANSWERED_TYPE } from '@steadfast/store/internal'
 import { aboutRow, channels } from './channels.ts'
 import { type Attempt, asDeliveryError, classify, codeOf, type Response } from './classify.ts'
 import type { Consumer } from './consumer.ts'

@@ -1,5 +1,5 @@
 import { type Delivery, type EventContract, sendersOf, verifyDelivery } from '@steadfast/events'
-import type { NewDelivery } from '@steadfast/store'
+import type { NewDelivery } from '@steadfast/store/internal'
 import type { Consumer } from './consumer.ts'
 import { ForeignSource, WrongTopic } from './errors.ts'
 

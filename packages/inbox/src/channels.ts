@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { NewDelivery } from '@steadfast/store'
+import type { NewDelivery } from '@steadfast/store/internal'
 
 /** What every message says of the delivery it is about. */
 export interface DeliveryMessage {

@@ -1,5 +1,5 @@
 import { errors } from '@steadfast/events'
-import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store'
+import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
 import type { DeliveryContext } from './context.ts'
 import {
@@ -77,7 +77,7 @@ export function classify(context: DeliveryContext, response: Response): Attempt 
   const { tx, stage, replay } = context
   const status = response.statusCode
   // What stands in the database decides, whatever happened to the answer on its way out.
-  if (tx?.state === 'committed')
+  if (tx?.phase === 'committed')
     return { kind: 'done', how: context.ended ?? 'handled', status: context.status ?? status }
   const error = errorOf(context, response)
   const trouble = troubleOf(tx?.error, context.error)

@@ -8,7 +8,7 @@ import {
   refuseDelivery,
   storeOn,
   tellParked
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { ALARMS, CLAIMS, DISBELIEVED } from './classify.ts'
@@ -44,7 +44,7 @@ export async function refuse(
     if (!(await refuseDelivery(storeOn(tx, schema), row, { body: raw, outcome: status, error, expired }))) return false
     if (DISBELIEVED.has(error.code ?? '')) return true
     const signal = signalsTo(consumer, row) ? refusedSignal(row, host.outbox.source, status, error) : undefined
-    if (signal !== undefined) await tx.write(signal)
+    if (signal !== undefined) await host.outbox.control(tx).write(signal)
     parked = await parkAnswered(consumer, storeOn(tx, consumer.schema), row, 'ANSWER_REFUSED', error)
     return true
   })

@@ -1,11 +1,11 @@
 import { createLogSampler, type Delivery, type LogSampler, type Subscription } from '@steadfast/events'
-import { boundedQueries, type Db, storeOn, turnUnanswered, type UnknownCount } from '@steadfast/store'
+import type {} from '@steadfast/events/fastify'
+import type {} from '@steadfast/outbox'
+import { boundedQueries, type Db, storeOn, turnUnanswered, type UnknownCount } from '@steadfast/store/internal'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type Accepted, acceptDelivery } from './accept-delivery.ts'
 import type { DeliveryContext } from './context.ts'
-import { DatabaseSilent } from './errors.ts'
 import { createGate, type Gate } from './gate.ts'
-import type { Host } from './host.ts'
 import { createKeyChains, type KeyChains } from './key-chains.ts'
 import { createMembership, type Membership } from './membership.ts'
 import type { ParsedOptions } from './options.ts'
@@ -25,6 +25,9 @@ const UNANSWERED_BATCH = 100
 
 /** Between two counts of what the group leaves for a process that knows it. */
 const COUNT_LEFT_MS = 10_000
+
+/** What the inbox uses of the plugins registered before it. */
+export type Host = Pick<FastifyInstance, 'outbox' | 'transport'>
 
 /** What all groups of a service share. */
 export interface Runtime {
@@ -97,12 +100,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     },
     onStarve: () => consumer.subscription?.resume()
   })
-  const silent = (ms: number) => new DatabaseSilent(ms)
-  const bounded = boundedQueries(runtime.host.outbox.pool, {
-    clients: QUERY_CLIENTS,
-    timeoutMs: QUERY_TIMEOUT_MS,
-    silent
-  })
+  const bounded = boundedQueries(runtime.host.outbox.pool, { clients: QUERY_CLIENTS, timeoutMs: QUERY_TIMEOUT_MS })
   const consumer: Consumer = {
     ...runtime,
     name,

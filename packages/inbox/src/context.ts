@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { EventEnvelope } from '@steadfast/events'
-import { type NewDelivery, type Replay, UNANSWERED_TOPIC, type Unanswered } from '@steadfast/store'
+import type { TransactionControl } from '@steadfast/outbox'
+import { type NewDelivery, type Replay, UNANSWERED_TOPIC, type Unanswered } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import type { Consumer } from './consumer.ts'
-import type { DeliveryTransaction } from './host.ts'
 import type { Handler } from './registry.ts'
 
 /** The event at hand, as a handler sees it: `request.event`. */
@@ -45,7 +45,7 @@ export interface DeliveryContext {
   data?: unknown
   /** How far it came: it is in, or before, these hooks · the inbox's own statements · the handler. */
   stage: 'onRequest' | 'preValidation' | 'preHandler' | 'inbox' | 'handler'
-  tx?: DeliveryTransaction
+  tx?: TransactionControl
   /** What ended without the handler: see `run-handler.ts`. */
   ended?: 'duplicate' | 'blocked' | 'lost' | 'skipped' | undefined
   /** The first error that Fastify saw. */

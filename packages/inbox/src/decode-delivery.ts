@@ -10,7 +10,7 @@ import {
   placeIdOf,
   textOf
 } from '@steadfast/events'
-import type { NewDelivery } from '@steadfast/store'
+import type { NewDelivery } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import { NumberInexact, Undecodable } from './errors.ts'
 

@@ -1,3 +1,4 @@
+import type { TransactionControl } from '@steadfast/outbox'
 import {
   type Db,
   getDelivery,
@@ -6,10 +7,9 @@ import {
   type StoredDelivery,
   storeOn,
   tellParked
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import { parkAnswered, signalsTo } from './conclude.ts'
 import type { Consumer } from './consumer.ts'
-import type { DeliveryTransaction } from './host.ts'
 import { inProgressSignal } from './signals.ts'
 
 /**
@@ -19,7 +19,7 @@ import { inProgressSignal } from './signals.ts'
 export async function answerDuplicate(
   consumer: Consumer,
   db: Db,
-  tx: Pick<DeliveryTransaction, 'write'>,
+  tx: Pick<TransactionControl, 'write'>,
   known: StoredDelivery
 ): Promise<void> {
   // Answers are the service's own; other groups only handle.
@@ -50,10 +50,12 @@ async function parkAgain(...parking: Parameters<typeof parkAnswered>): Promise<v
  */
 export async function answerKnown(consumer: Consumer, row: NewDelivery): Promise<void> {
   const { consumer: name, eventId } = row
-  await consumer.host.outbox.transaction(async tx => {
+  const { outbox } = consumer.host
+  await outbox.transaction(async tx => {
     const db = storeOn(tx, consumer.schema)
     const known = await getDelivery(db, name, eventId)
-    if (known !== undefined && !isSameRecord(consumer, known, row)) await answerDuplicate(consumer, db, tx, known)
+    if (known !== undefined && !isSameRecord(consumer, known, row))
+      await answerDuplicate(consumer, db, outbox.control(tx), known)
   })
 }
 

@@ -80,5 +80,3 @@ export const DataRefused = createError('SF_INBOX_DATA_REFUSED', 'Data of %s refu
 export const Unstorable = createError('SF_INBOX_UNSTORABLE', 'PostgreSQL cannot store it as it came: %s', 422)
 /** In the row of a delivery that was set aside without being run, because many of its type fail. */
 export const TypeSlow = createError('SF_INBOX_TYPE_SLOW', 'Not run yet: many of %s fail: %s', 503)
-/** The database gave no connection in time. */
-export const DatabaseSilent = createError('SF_INBOX_DATABASE_SILENT', 'No answer from the database within %d ms', 503)

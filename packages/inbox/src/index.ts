@@ -1,12 +1,15 @@
 import { setMaxListeners } from 'node:events'
 import { type TopicNeeds, warnOfTopics } from '@steadfast/events'
-import { getDelivery, requireSchema, storeOn } from '@steadfast/store'
+import { requireSchema } from '@steadfast/store'
+import { getDelivery, storeOn } from '@steadfast/store/internal'
+import type {} from '@steadfast/sweeper'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { signalsTo } from './conclude.ts'
 import {
   type Consumer,
   createConsumer,
+  type Host,
   pollConsumer,
   startConsumer,
   stopConsumers,
@@ -16,7 +19,6 @@ import {
 import { addDeliveryConstraint, type DeliveredEvent, type DeliveryContext, eventOf } from './context.ts'
 import { jsonParser } from './decode-delivery.ts'
 import { MissingPlugin } from './errors.ts'
-import type { Host } from './host.ts'
 import { createLimit } from './key-chains.ts'
 import { makeTopics, type TopicMaker } from './make-topics.ts'
 import { createOnEvent, type EventHandler, type EventRequest, type OnEvent } from './on-event.ts'
@@ -144,7 +146,7 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
       return await host.outbox.transaction(async tx => {
         const row = await getDelivery(storeOn(tx, schema), group, eventId)
         const signal = row && signalsTo(own, row) ? inProgressSignal(row, host.outbox.source) : undefined
-        if (signal !== undefined) await tx.write(signal)
+        if (signal !== undefined) await host.outbox.control(tx).write(signal)
         return signal !== undefined
       })
     },
@@ -170,16 +172,15 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
 }
 
 function requireHost(fastify: FastifyInstance): Host {
-  const host = fastify as unknown as Host
-  if (host.outbox === undefined) throw new MissingPlugin('outbox', '@steadfast/outbox')
-  if (host.transport === undefined)
+  if (!fastify.hasDecorator('outbox')) throw new MissingPlugin('outbox', '@steadfast/outbox')
+  if (!fastify.hasDecorator('transport'))
     throw new MissingPlugin('transport', 'a transport, e.g. @steadfast/transport-postgres,')
-  return host
+  return fastify
 }
 
 /** An event that is read again after its row went is a new one. */
 function topicNeeds(fastify: FastifyInstance, consumers: Consumer[]): Map<string, TopicNeeds> {
-  const { sweeper } = fastify as { sweeper?: { retention: { inboxMs: number } | false } }
+  const sweeper = fastify.hasDecorator('sweeper') ? fastify.sweeper : undefined
   const knowsForMs = sweeper && (sweeper.retention === false ? Number.POSITIVE_INFINITY : sweeper.retention.inboxMs)
   return new Map(consumers.flatMap(topicsOf).map(topic => [topic, { reads: { knowsForMs } }]))
 }
@@ -190,7 +191,7 @@ function topicsToMake(host: Host, consumers: Consumer[], partitions: number): { 
   return [...names].map(name => ({ name, partitions }))
 }
 
-export type { Unanswered } from '@steadfast/store'
+export type { Unanswered } from '@steadfast/store/internal'
 export * as errors from './errors.ts'
 export type {
   DeliveredEvent,

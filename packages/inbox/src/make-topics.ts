@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Host } from './host.ts'
+import type { Host } from './consumer.ts'
 import { backoff } from './process-item.ts'
 
 /** So long the start of a server waits for a broker that neither does it nor says why not. */

@@ -1,4 +1,4 @@
-import { probeInbox } from '@steadfast/store'
+import { probeInbox } from '@steadfast/store/internal'
 import { type Consumer, startConsumer } from './consumer.ts'
 import { pause } from './process-item.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { claimReplay, type DeliveryError, type Replay, setAside } from '@steadfast/store'
+import { claimReplay, type DeliveryError, type Replay, setAside } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
 import type { Accepted } from './accept-delivery.ts'
 import { attempt } from './attempt.ts'

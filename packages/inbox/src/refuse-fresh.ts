@@ -1,4 +1,4 @@
-import { findKnown, type NewDelivery } from '@steadfast/store'
+import { findKnown, type NewDelivery } from '@steadfast/store/internal'
 import { clip } from './believe.ts'
 import { asDeliveryError, DISBELIEVED } from './classify.ts'
 import { refuse, type Verdict } from './conclude.ts'

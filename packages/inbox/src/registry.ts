@@ -1,5 +1,5 @@
 import type { AnyEventContract } from '@steadfast/events'
-import { UNANSWERED_TOPIC, UNANSWERED_TYPE } from '@steadfast/store'
+import { UNANSWERED_TOPIC, UNANSWERED_TYPE } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import { DuplicateHandler } from './errors.ts'
 import type { ParsedHandlerOptions } from './options.ts'

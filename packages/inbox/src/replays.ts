@@ -1,5 +1,5 @@
 import type { Subscription } from '@steadfast/events'
-import { advanceReplay, currentReplay, type Replay } from '@steadfast/store'
+import { advanceReplay, currentReplay, type Replay } from '@steadfast/store/internal'
 import type { Consumer } from './consumer.ts'
 
 /** Beyond the second the log is not rewound: what it did not bring twice, it does not hold. */

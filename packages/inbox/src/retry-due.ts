@@ -1,4 +1,4 @@
-import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store'
+import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
 import { attempt } from './attempt.ts'
 import { disbelief } from './believe.ts'

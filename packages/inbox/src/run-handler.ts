@@ -1,3 +1,4 @@
+import type { TransactionControl } from '@steadfast/outbox'
 import {
   type CausedEvent,
   checkAnswer,
@@ -14,7 +15,7 @@ import {
   setAside,
   storeOn,
   supersedeAnswer
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
@@ -31,7 +32,6 @@ import {
   NoRedirect,
   OrphanAnswer
 } from './errors.ts'
-import type { DeliveryTransaction } from './host.ts'
 import { receiptSignal, signalContract } from './signals.ts'
 
 export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
@@ -44,8 +44,8 @@ export async function runHandler(
   reply: FastifyReply,
   handler: UserHandler
 ): Promise<unknown> {
-  const tx = (request as unknown as { tx: DeliveryTransaction }).tx
-  const db = storeOn(tx, context.consumer.schema)
+  const tx = context.consumer.host.outbox.control(request.tx)
+  const db = storeOn(request.tx, context.consumer.schema)
   context.tx = tx
   context.stage = 'inbox'
   context.ended = await take(context, db, tx)
@@ -78,7 +78,7 @@ async function callHandler(
 }
 
 /** Makes the delivery this transaction's. What is returned ends it without the handler. */
-async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<DeliveryContext['ended']> {
+async function take(context: DeliveryContext, db: Db, tx: TransactionControl): Promise<DeliveryContext['ended']> {
   const { row, stored, raw, handler } = context.item
   const { consumer, eventId } = row
   const { lockTimeoutMs, timeoutMs } = handler.options
@@ -114,7 +114,7 @@ async function take(context: DeliveryContext, db: Db, tx: DeliveryTransaction): 
 async function keepIds(
   { host }: Consumer,
   db: Db,
-  tx: DeliveryTransaction,
+  tx: TransactionControl,
   eventId: string,
   { answers }: Replay
 ): Promise<void> {
@@ -144,7 +144,7 @@ async function fitUnanswered(context: DeliveryContext, db: Db): Promise<void> {
 }
 
 /** An answer confirms the event it names, if that still waits for one, or if it comes in the place of the one that has. */
-async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransaction): Promise<void> {
+async function fitAnswer(context: DeliveryContext, db: Db, tx: TransactionControl): Promise<void> {
   const { row } = context.item
   const answersType = answeredBy(context.consumer, row)
   const { causationId, eventId: answerId, source } = row
@@ -171,7 +171,7 @@ async function fitAnswer(context: DeliveryContext, db: Db, tx: DeliveryTransacti
 }
 
 /** What belongs to the handler's transaction: the status, the receipt, and whose effects its events are. */
-function prepareCommit(context: DeliveryContext, db: Db, tx: DeliveryTransaction): void {
+function prepareCommit(context: DeliveryContext, db: Db, tx: TransactionControl): void {
   const { row, handler } = context.item
   const { headers } = row.envelope
   const { eventId } = row

@@ -16,7 +16,7 @@ import {
   type NewDelivery,
   parkEvent,
   tellParked
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import { clip } from './believe.ts'
 import { storable } from './classify.ts'
 import { raise } from './conclude.ts'

@@ -7,7 +7,7 @@ import {
   type StoredDelivery,
   turnUnknown,
   type UnknownCount
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import type { Accepted } from './accept-delivery.ts'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'

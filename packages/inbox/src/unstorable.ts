@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { NewDelivery } from '@steadfast/store'
+import type { NewDelivery } from '@steadfast/store/internal'
 import { asDeliveryError, storable } from './classify.ts'
 import type { Consumer } from './consumer.ts'
 import { Unstorable } from './errors.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { listenTo, matchWhole } from '@steadfast/dev-services'
 import { defineEvent, type EventContract } from '@steadfast/events'
-import { type ParkedMessage, reprocessDelivery, storeOn } from '@steadfast/store'
+import { type ParkedMessage, reprocessDelivery, storeOn } from '@steadfast/store/internal'
 import t, { type Test } from 'tap'
 import { Type } from 'typebox'
 import type { AlarmMessage } from '../src/channels.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { until } from '@steadfast/dev-services'
-import { listReplays, startReplay, storeOn } from '@steadfast/store'
+import { listReplays, startReplay, storeOn } from '@steadfast/store/internal'
 import pg from 'pg'
 import t from 'tap'
 import { deliver } from '../src/testing.ts'

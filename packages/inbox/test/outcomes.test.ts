@@ -131,7 +131,7 @@ const TABLE: {
   {
     name: 'a transaction that the handler rolled back is no success',
     first: async request => {
-      await request.tx.rollback()
+      await request.server.outbox.control(request.tx).rollback()
     },
     row: { state: 'DONE' },
     effects: [1],

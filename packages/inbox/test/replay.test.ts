@@ -9,7 +9,7 @@ import {
   startReplay,
   stopReplay,
   storeOn
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import type pg from 'pg'
 import t from 'tap'
 import { deliver } from '../src/testing.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { until } from '@steadfast/dev-services'
-import { setAside, storeOn } from '@steadfast/store'
+import { setAside, storeOn } from '@steadfast/store/internal'
 import t from 'tap'
 import type { Consumer } from '../src/consumer.ts'
 import { decodeDelivery } from '../src/decode-delivery.ts'

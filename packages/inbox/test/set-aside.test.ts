@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, testDatabase, until } from '@steadfast/dev-services'
-import { releaseDelivery, reprocessDelivery, storeOn } from '@steadfast/store'
+import { releaseDelivery, reprocessDelivery, storeOn } from '@steadfast/store/internal'
 import type { PoolClient, QueryResult } from 'pg'
 import t, { type Test } from 'tap'
 import { deliver, retryOnce } from '../src/testing.ts'

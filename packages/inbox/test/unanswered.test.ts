@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { matchWhole, until } from '@steadfast/dev-services'
 import { type EventContract, RefusedSignal } from '@steadfast/events'
-import { parkEvent, parkUnsendable, resolveEvent, startReplay, storeOn, sweepEvents } from '@steadfast/store'
+import { parkEvent, parkUnsendable, resolveEvent, startReplay, storeOn, sweepEvents } from '@steadfast/store/internal'
 import t, { type Test } from 'tap'
 import type { Unanswered } from '../src/index.ts'
 import { deliver, deliveryOf, retryOnce } from '../src/testing.ts'

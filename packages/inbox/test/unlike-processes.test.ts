@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { testDatabase, until } from '@steadfast/dev-services'
 import { defineEvent } from '@steadfast/events'
-import { findRunnable, storeOn } from '@steadfast/store'
+import { findRunnable, storeOn } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { Type } from 'typebox'

@@ -1,12 +1,12 @@
 import { findPool } from '@steadfast/events/postgres'
-import { guardPool, requireSchema } from '@steadfast/store'
+import { requireSchema } from '@steadfast/store'
+import { guardPool } from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
 import { warnOfNestedQueries } from './nested-queries.ts'
 import { type OutboxOptions, readOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import type { Answer, AnyContract, Cause, RequestTransaction } from './request-transaction.ts'
 import {
   addTransactionHooks,
   ignoreLate,
@@ -15,7 +15,15 @@ import {
   kTransaction,
   type RouteTransactionOptions,
   routeSettings
-} from './route-transaction.ts'
+} from './route.ts'
+import {
+  type Answer,
+  type AnyContract,
+  type Cause,
+  controlOf,
+  type RequestTransaction,
+  type TransactionControl
+} from './send.ts'
 import { markServed, type ServedOption, watchRoutes } from './served-routes.ts'
 
 declare module 'fastify' {
@@ -55,7 +63,7 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
       if (routeSettings(this) === undefined) throw new NoTransaction(this.method, this.routeOptions.url ?? this.url)
       const tx = open(this.log, this.headers)
       // Nothing would end it any more: its error has been, or is being, answered.
-      if (isFailing(this)) void tx.rollback()
+      if (isFailing(this)) void controlOf(tx).rollback()
       this[kTransaction] = tx
       return tx
     }
@@ -81,7 +89,8 @@ export type {
   OutboxOptions,
   RequestTransaction,
   RouteTransactionOptions,
-  ServedOption
+  ServedOption,
+  TransactionControl
 }
 export { ignoreLate, isFailing, markServed }
 

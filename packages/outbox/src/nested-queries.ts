@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Pool } from 'pg'
-import type { RequestTransaction } from './request-transaction.ts'
+import type { TransactionControl } from './send.ts'
 
 /** Whose transaction what runs now belongs to. */
 interface Holder {
   /** A route, or what else a developer would look for. */
   readonly name: string
-  readonly tx: Pick<RequestTransaction, 'state'> | undefined
+  readonly control: Pick<TransactionControl, 'phase'> | undefined
 }
 
 const holders = new AsyncLocalStorage<Holder>()
@@ -20,14 +20,14 @@ export const holding = <T>(holder: Holder, work: () => T): T => (isDevelopment ?
 /** The handler of a route, as a holder of its request's transaction. */
 export function holdingHandler(
   handler: RouteOptions['handler'],
-  transactionOf: (request: FastifyRequest) => RequestTransaction | undefined
+  controlIn: (request: FastifyRequest) => TransactionControl | undefined
 ): RouteOptions['handler'] {
   if (!isDevelopment) return handler
   return function (request: FastifyRequest, reply: FastifyReply) {
     const holder = {
       name: `${request.method} ${request.routeOptions.url ?? request.url}`,
-      get tx() {
-        return transactionOf(request)
+      get control() {
+        return controlIn(request)
       }
     }
     return holding(holder, () => handler.call(this, request, reply))
@@ -43,7 +43,7 @@ export function warnOfNestedQueries(pool: Pool, log: FastifyBaseLogger): void {
   const warned = new Set<string>()
   pool.on('acquire', () => {
     const holder = holders.getStore()
-    if (holder?.tx?.state !== 'open' || warned.has(holder.name)) return
+    if (holder?.control?.phase !== 'open' || warned.has(holder.name)) return
     warned.add(holder.name)
     const told = 'a query outside its transaction takes a second connection, and may wait for one: use its tx.query'
     log.warn({ holder: holder.name }, told)

@@ -8,10 +8,10 @@ import {
   type Seal
 } from '@steadfast/events'
 import { poolOptions } from '@steadfast/events/postgres'
-import { DEFAULT_SCHEMA } from '@steadfast/store'
+import { DEFAULT_SCHEMA } from '@steadfast/store/internal'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
-import type { AnyContract } from './request-transaction.ts'
+import type { AnyContract } from './send.ts'
 
 /** Options of the outbox plugin. */
 export interface OutboxOptions {

@@ -1,17 +1,21 @@
-import { buildEvent, type EventContract, type ExactJson, type NewEvent } from '@steadfast/events'
-import { type Queryable, storeOn, type TransactionOptions, writeEvents } from '@steadfast/store'
+import type { EventContract, NewEvent } from '@steadfast/events'
+import { type Queryable, storeOn, writeEvents } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Pool } from 'pg'
 import * as channels from './channels.ts'
-import { AnswersNothing, CallerGone, ContractTwice, ContractUnknown } from './errors.ts'
+import { CallerGone, ContractTwice } from './errors.ts'
 import { holding } from './nested-queries.ts'
 import type { Settings } from './options.ts'
 import {
   type AnyContract,
-  openRequestTransaction,
+  controlOf,
+  openSending,
   type Prepare,
-  type RequestTransaction
-} from './request-transaction.ts'
+  preparer,
+  type RequestTransaction,
+  type TransactionControl
+} from './send.ts'
+import { hasEnded, type TransactionOptions } from './transaction.ts'
 
 /** What the plugin decorates the server with. */
 export interface Outbox {
@@ -43,6 +47,8 @@ export interface Outbox {
    * of events may differ from the order of commits.
    */
   write(handle: Queryable, events: readonly NewEvent[]): Promise<void>
+  /** What the plugins of Steadfast do with a transaction that handlers must not. Internal. */
+  control(tx: RequestTransaction): TransactionControl
 }
 
 type Listener = (events: readonly NewEvent[]) => void
@@ -56,7 +62,7 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
   const listeners = new Set<Listener>()
   const prepare = preparer(contracts, options)
   const open: Open = (log, incoming) =>
-    openRequestTransaction(pool, transactionOptions(options, listeners, log), prepare, incoming)
+    openSending(pool, transactionOptions(options, listeners, log), prepare, incoming)
 
   const outbox: Outbox = {
     source,
@@ -65,6 +71,7 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
     replyTo,
     maxPayloadBytes: options.maxPayloadBytes,
     contracts,
+    control: controlOf,
     sends: type => contracts.has(type),
     prepare,
     async write(handle, events) {
@@ -76,30 +83,18 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
     },
     async transaction(fn) {
       const tx = open(log)
+      const control = controlOf(tx)
       try {
-        const result = await holding({ name: 'outbox.transaction', tx }, () => fn(tx))
-        if (tx.state === 'idle' || tx.state === 'open') await tx.commit()
+        const result = await holding({ name: 'outbox.transaction', control }, () => fn(tx))
+        if (!hasEnded(control)) await control.commit()
         return result
       } catch (error) {
-        await tx.rollback()
+        await control.rollback()
         throw error
       }
     }
   }
   return { outbox, open }
-}
-
-function preparer(contracts: ReadonlyMap<string, EventContract>, options: Settings): Prepare {
-  const sender = { source: options.source, replyTo: options.replyTo, defaults: options, seal: options.seal }
-  return (contract, data, sendOptions) => {
-    const known = contracts.get(contract.type)
-    if (known === undefined) throw new ContractUnknown(contract.type, 'it is not among the option "contracts"')
-    if (known !== (contract as AnyContract)) throw new ContractUnknown(contract.type, 'another contract has this type')
-    // Sent as any event, it would confirm nothing, and its request would go out again and be parked.
-    if (known.answers !== undefined && sendOptions?.inReplyTo === undefined)
-      throw new AnswersNothing(known.type, known.answers.type)
-    return buildEvent(known, data as ExactJson, sender, sendOptions)
-  }
 }
 
 function transactionOptions(options: Settings, listeners: Set<Listener>, log: FastifyBaseLogger): TransactionOptions {

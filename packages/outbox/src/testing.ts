@@ -1,4 +1,4 @@
-import type { Queryable } from '@steadfast/store'
+import type { Queryable } from '@steadfast/store/internal'
 import { expectEvent as expectStored } from '@steadfast/store/testing'
 
 /**

@@ -66,7 +66,7 @@ t.test('a handler that idles in its transaction loses it', async t => {
     app => {
       app.post('/', { transaction: true }, async (request, reply) => {
         await placeOrder(request, reply, 'a')
-        await until(() => request.tx.error, { what: 'the end of the session' })
+        await until(() => app.outbox.control(request.tx).error, { what: 'the end of the session' })
         return 'ok'
       })
     },

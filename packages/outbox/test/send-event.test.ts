@@ -51,6 +51,32 @@ t.test('what cannot be sent fails the request with a code, awaited or not, and n
   await quiet()
 })
 
+t.test('a refusal that is caught fails the request all the same, unless a savepoint is rolled back to', async t => {
+  const { app, stored, quiet } = await buildApp(t, app => {
+    app.post<{ Querystring: { savepoint?: string } }>('/', { transaction: true }, async (request, reply) => {
+      await reply.sendEvent(OrderPlaced, { orderId: 'a' })
+      if (request.query.savepoint) await request.tx.query('savepoint before')
+      const refused = reply.sendEvent(OrderPlaced, { orderId: 7 as never })
+      await t.rejects(refused, { code: 'SF_EVENTS_DATA_REFUSED' }, 'rejected, not thrown')
+      if (request.query.savepoint) await request.tx.query('rollback to before')
+      return 'ok'
+    })
+  })
+  const response = await app.inject({ method: 'POST', url: '/' })
+  t.same([response.statusCode, response.json().code], [500, 'SF_EVENTS_DATA_REFUSED'])
+  t.same(await stored(), { orders: [], events: [] })
+  t.equal((await app.inject({ method: 'POST', url: '/?savepoint=yes' })).statusCode, 200)
+  t.same((await stored()).events, ['a'])
+  await quiet()
+})
+
+t.test('handlers see no more of a transaction than is theirs', async t => {
+  const { app } = await buildApp(t, app => {
+    app.post('/', { transaction: true }, async request => Object.keys(request.tx).sort())
+  })
+  t.same((await app.inject({ method: 'POST', url: '/' })).json(), ['beforeCommit', 'flush', 'query', 'sendEvent'])
+})
+
 t.test('without a transaction', async t => {
   const { app, stored } = await buildApp(t, app => {
     app.post('/send', async (_, reply) => reply.sendEvent(OrderPlaced, { orderId: 'a' }))
@@ -98,7 +124,9 @@ t.test('an answer that answers nothing fails the request, and nothing is stored'
         await reply.sendEvent(Answered, {})
       })
       app.post('/handler', { transaction: true }, async (request, reply) => {
-        request.tx.causedBy({ eventId: '01890000-0000-7000-8000-000000000001', eventType: 'test.other' })
+        app.outbox
+          .control(request.tx)
+          .causedBy({ eventId: '01890000-0000-7000-8000-000000000001', eventType: 'test.other' })
         await placeOrder(request, reply, 'a')
         await reply.sendEvent(Answered, {})
       })
@@ -131,7 +159,7 @@ t.test('what the row says of the event', async t => {
     app => {
       app.post('/', { transaction: true }, async (request, reply) => {
         await reply.sendEvent(Asked, { orderId: 'a' })
-        request.tx.causedBy({ eventId: asked, eventType: 'test.asked', correlationId: 'c' })
+        app.outbox.control(request.tx).causedBy({ eventId: asked, eventType: 'test.asked', correlationId: 'c' })
         await reply.sendEvent(Answered, {})
         await reply.sendEvent(OrderPlaced, { orderId: 'b' }, { headers: { traceparent: 'mine' } })
         return 'ok'
@@ -168,7 +196,9 @@ t.test('what the row says of the event', async t => {
 t.test('an interceptor replaces events or holds them back', async t => {
   const { app, stored } = await buildApp(t, app => {
     app.post('/', { transaction: true }, async (request, reply) => {
-      request.tx.intercept(event => (event.key === 'held' ? undefined : { ...event, key: `${event.key}!` }))
+      app.outbox
+        .control(request.tx)
+        .intercept(event => (event.key === 'held' ? undefined : { ...event, key: `${event.key}!` }))
       const held = await reply.sendEvent(OrderPlaced, { orderId: 'held' })
       const sent = await reply.sendEvent(OrderPlaced, { orderId: 'sent' })
       return [held.key, sent.key]

@@ -37,9 +37,10 @@ t.test('and rolls back when it rejects, or asks for it', async t => {
   await t.rejects(failing, { message: 'no' })
   await app.outbox.transaction(async tx => {
     await tx.sendEvent(OrderPlaced, { orderId: 'a' })
-    await tx.rollback()
+    const control = app.outbox.control(tx)
+    await control.rollback()
     await t.rejects(tx.query('select 1'), { code: 'SF_OUTBOX_TRANSACTION_CLOSED' })
-    await t.rejects(tx.commit(), { code: 'SF_OUTBOX_TRANSACTION_CLOSED' })
+    await t.rejects(control.commit(), { code: 'SF_OUTBOX_TRANSACTION_CLOSED' })
   })
   t.same(await stored(), { orders: [], events: [] })
   t.same(told, [])

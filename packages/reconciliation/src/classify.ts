@@ -1,4 +1,4 @@
-import type { EventFate, EventSummary } from '@steadfast/store'
+import type { EventFate, EventSummary } from '@steadfast/store/internal'
 
 /** How the two ledgers stand to each other on one request. The first three ask nothing of a person. */
 export const CLASSES = [

@@ -1,4 +1,4 @@
-import { type EventSummary, findUnknown, listEvents, readClock } from '@steadfast/store'
+import { type EventSummary, findUnknown, listEvents, readClock } from '@steadfast/store/internal'
 import type { Static } from 'typebox'
 import { askPeer } from './ask-peer.ts'
 import { actionsFor, CLASSES, type Class, classify, type FittingAction, isDivergence } from './classify.ts'

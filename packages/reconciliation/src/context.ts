@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type Db, openTransaction, type Queryable, storeOn, type Transaction } from '@steadfast/store'
+import { type Db, shortTransaction } from '@steadfast/store/internal'
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -38,7 +38,7 @@ export interface Context {
   /** Runs questions on one snapshot of the database, read only, under the time limit. */
   read<T>(ask: (db: Db) => Promise<T>): Promise<T>
   /** Runs a deed of several statements in one transaction. */
-  write<T>(deed: (db: Db, tx: Transaction) => Promise<T>): Promise<T>
+  write<T>(deed: (db: Db) => Promise<T>): Promise<T>
   /** Messages that the groups of this process's inbox have not done; undefined without an inbox. */
   lag(): Promise<bigint> | undefined
   /** How many attempts the guard has refused. */
@@ -61,26 +61,18 @@ export function createContext(
   { wake, ...others }: { wake(): void } & Pick<Context, 'lag' | 'refusedAttempts'>
 ): Context {
   const { schema } = options
-  const transaction = async <T>(work: (db: Db, tx: Transaction) => Promise<T>): Promise<T> => {
-    const tx = openTransaction(pool, { schema, statementTimeoutMs, idleInTransactionTimeoutMs: 60_000 })
+  const transaction = async <T>(kind: 'read' | 'write', work: (db: Db) => Promise<T>): Promise<T> => {
     try {
-      const result = await work(storeOn(tx as Queryable, schema), tx)
-      await tx.commit()
-      return result
+      return await shortTransaction(pool, schema, { statementTimeoutMs, kind }, work)
     } catch (error) {
-      await tx.rollback()
       throw (error as { code?: unknown }).code === '57014' ? new TooSlow(statementTimeoutMs) : error
     }
   }
   return {
     ...options,
-    db: { schema, rows: (text, values) => transaction(db => db.rows(text, values)) },
-    read: ask =>
-      transaction(async (db, tx) => {
-        await tx.query('set transaction isolation level repeatable read, read only')
-        return ask(db)
-      }),
-    write: transaction,
+    db: { schema, rows: (text, values) => transaction('write', db => db.rows(text, values)) },
+    read: ask => transaction('read', ask),
+    write: deed => transaction('write', deed),
     ...others,
     acted(message) {
       if (actionChannel.hasSubscribers) actionChannel.publish(message)

@@ -1,4 +1,4 @@
-import type { DeliveryState, EventFilter, EventStatus, InboxFilter } from '@steadfast/store'
+import type { DeliveryState, EventFilter, EventStatus, InboxFilter } from '@steadfast/store/internal'
 
 interface AskedEvents extends Omit<EventFilter, 'status' | 'since' | 'until' | 'ids'> {
   status?: EventStatus | EventStatus[]

@@ -1,7 +1,11 @@
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { InvalidOptions } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
-import { checkIdentifier, DEFAULT_SCHEMA, requireSchema } from '@steadfast/store'
+import type {} from '@steadfast/inbox'
+import type {} from '@steadfast/outbox'
+import type {} from '@steadfast/relay'
+import { requireSchema } from '@steadfast/store'
+import { checkIdentifier, DEFAULT_SCHEMA } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Pool } from 'pg'
@@ -25,7 +29,7 @@ export type { Present, Presented } from './show-data.ts'
 
 async function reconciliationPlugin(fastify: FastifyInstance, given: ReconciliationOptions): Promise<void> {
   const options = readOptions(given)
-  const { outbox, relay } = fastify as { outbox?: { source: string; schema: string }; relay?: { wake(): void } }
+  const outbox = fastify.hasDecorator('outbox') ? fastify.outbox : undefined
   const source = options.source ?? outbox?.source
   if (source === undefined)
     throw new InvalidOptions(OWNER, 'option "source" is needed where @steadfast/outbox is not registered before')
@@ -36,9 +40,9 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
     pool,
     { ...options, source, schema, consumer: options.consumer ?? source },
     {
-      wake: () => relay?.wake(),
       // Registered after this plugin, perhaps.
-      lag: () => (fastify as { inbox?: { lag(): Promise<bigint> } }).inbox?.lag(),
+      wake: () => fastify.hasDecorator('relay') && fastify.relay.wake(),
+      lag: () => (fastify.hasDecorator('inbox') ? fastify.inbox.lag() : undefined),
       refusedAttempts: refusals.count
     }
   )

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { type StoredDelivery, type StoredEvent, viewDelivery, viewEvent } from '@steadfast/store'
+import { type StoredDelivery, type StoredEvent, viewDelivery, viewEvent } from '@steadfast/store/internal'
 import type { FastifyRequest } from 'fastify'
 import type { Context } from './context.ts'
 import { actorOf, mayView } from './guard.ts'

@@ -268,7 +268,7 @@ t.test('a database that is read-only, or breaks off, is told from a fault of the
   const deed = post(`/events/${id}/resend`)
   const waits = `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
   await until(async () => (await pool.query(waits)).rowCount === 1, { what: 'a deed that waits' })
-  t.match(await deed, { status: 503, body: { code: 'SF_OUTBOX_CONNECTION_LOST' } })
+  t.match(await deed, { status: 503, body: { code: 'SF_STORE_CONNECTION_LOST' } })
   await blocker.query('rollback')
   blocker.release()
 
@@ -278,7 +278,7 @@ t.test('a database that is read-only, or breaks off, is told from a fault of the
   await pool.query(
     'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()'
   )
-  const refused = { status: 503, body: { code: 'SF_OUTBOX_CONNECTION_LOST', message: /read-only/ } }
+  const refused = { status: 503, body: { code: 'SF_STORE_CONNECTION_LOST', message: /read-only/ } }
   await until(async () => (await get('/counts')).status === 200, { what: 'a new connection' })
   t.match(await post(`/events/${id}/resend`), refused)
   t.match(await post(`/events/${id}/resolve`, { note: 'by hand' }), refused)

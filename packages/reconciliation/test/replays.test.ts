@@ -1,4 +1,4 @@
-import { claimReplay, storeOn } from '@steadfast/store'
+import { claimReplay, storeOn } from '@steadfast/store/internal'
 import t from 'tap'
 import { idFrom, seedDelivery } from '../../store/test/seed.ts'
 import { build, type Json } from './build.ts'

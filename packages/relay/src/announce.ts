@@ -1,4 +1,4 @@
-import type { Db } from '@steadfast/store'
+import type { Db } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Client } from 'pg'
 import { backoffMs } from './backoff.ts'

@@ -1,6 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { PublishResult } from '@steadfast/events'
-import type { DueEvent } from '@steadfast/store'
+import type { DueEvent } from '@steadfast/store/internal'
 
 /** A batch was read and is about to be sent, or, while another is being sent, to wait its turn. */
 export interface BatchFetched {

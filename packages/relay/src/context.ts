@@ -1,5 +1,5 @@
 import type { SigningKey, Transport } from '@steadfast/events'
-import type { Db } from '@steadfast/store'
+import type { Db } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Circuit } from './circuit.ts'
 import type { FailingTopics } from './failing-topics.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SigningKey, Transport } from '@steadfast/events'
-import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store'
+import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import { circuit } from './circuit.ts'
 import { type DrainContext, emptyTally, type Tally } from './context.ts'

@@ -1,4 +1,4 @@
-import type { TopicKey } from '@steadfast/store'
+import type { TopicKey } from '@steadfast/store/internal'
 import { type Circuit, circuit } from './circuit.ts'
 import { type FailingKeys, failingKeys } from './failing-keys.ts'
 import type { TopicOutcome } from './topic-outcomes.ts'

@@ -1,4 +1,4 @@
-import { giveUpTopics, tellParked } from '@steadfast/store'
+import { giveUpTopics, tellParked } from '@steadfast/store/internal'
 import { topicGivenUp } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 import type { TopicOutcome } from './topic-outcomes.ts'

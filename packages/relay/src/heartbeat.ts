@@ -1,5 +1,5 @@
 import { LANES } from '@steadfast/events'
-import { beatRelay, type Db, databaseProblem, leaveRelay } from '@steadfast/store'
+import { beatRelay, type Db, databaseProblem, leaveRelay } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 
 /** Keeps this relay among the living while it can send, and says which lanes are its. */

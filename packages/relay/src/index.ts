@@ -1,12 +1,14 @@
-import { type AnyEventContract, checkKey, parseOptions, type Transport, warnOfTopics } from '@steadfast/events'
+import { checkKey, parseOptions, warnOfTopics } from '@steadfast/events'
+import type {} from '@steadfast/events/fastify'
 import { findPool } from '@steadfast/events/postgres'
-import { boundedQueries, DEFAULT_SCHEMA, requireSchema, storeOn } from '@steadfast/store'
+import type {} from '@steadfast/outbox'
+import { requireSchema } from '@steadfast/store'
+import { boundedQueries, DEFAULT_SCHEMA, storeOn } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Client, ClientConfig, Pool } from 'pg'
 import { createAnnouncer } from './announce.ts'
 import { createRelay, type Relay } from './create-relay.ts'
-import { DatabaseSilent } from './errors.ts'
 import { type RelayOptions, RelayOptionsSchema } from './options.ts'
 
 export type { Relay, Tally } from './create-relay.ts'
@@ -22,23 +24,12 @@ declare module 'fastify' {
 async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promise<void> {
   const options = parseOptions('@steadfast/relay', RelayOptionsSchema, given)
   if (options.sign !== undefined) checkKey('sign', options.sign.keyId, options.sign.key, 'private')
-  const { transport, outbox } = fastify as unknown as {
-    transport: Transport
-    outbox?: {
-      schema: string
-      contracts?: ReadonlyMap<string, Pick<AnyEventContract, 'topic'>>
-      maxPayloadBytes?: number
-      onCommit(listener: () => void): () => void
-    }
-  }
+  const { transport } = fastify
+  const outbox = fastify.hasDecorator('outbox') ? fastify.outbox : undefined
   const pool = findPool(fastify, '@steadfast/relay', options)
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
   const clients = Math.max(1, Math.min(2, (pool.options.max ?? 10) - 1))
-  const queries = boundedQueries(pool, {
-    clients,
-    timeoutMs: options.queryTimeoutMs,
-    silent: ms => new DatabaseSilent(ms)
-  })
+  const queries = boundedQueries(pool, { clients, timeoutMs: options.queryTimeoutMs })
   const log = fastify.log.child({ name: '@steadfast/relay' })
   const db = storeOn(queries, schema)
   const closing = new AbortController()
@@ -66,7 +57,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     await requireSchema(pool, schema, 'relay')
     relay.start()
     announcer?.start()
-    if (outbox?.contracts === undefined || outbox.maxPayloadBytes === undefined) return
+    if (outbox === undefined) return
     const needs = { sendsBytes: outbox.maxPayloadBytes }
     const topics = new Map([...outbox.contracts.values()].map(({ topic }) => [topic, needs]))
     void warnOfTopics(transport, topics, { log, signal: closing.signal })

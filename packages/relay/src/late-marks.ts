@@ -1,4 +1,4 @@
-import type { MarkResult } from '@steadfast/store'
+import type { MarkResult } from '@steadfast/store/internal'
 import { backoffMs } from './backoff.ts'
 
 /** An event that the broker acknowledged, as it was read. */

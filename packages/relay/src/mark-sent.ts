@@ -1,5 +1,5 @@
 import type { PublishResult } from '@steadfast/events'
-import { type DueEvent, type MarkResult, markPublished } from '@steadfast/store'
+import { type DueEvent, type MarkResult, markPublished } from '@steadfast/store/internal'
 import { afterMark, beforeMark } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 

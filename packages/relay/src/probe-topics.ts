@@ -1,4 +1,4 @@
-import { fetchDue } from '@steadfast/store'
+import { fetchDue } from '@steadfast/store/internal'
 import { batchFetched, batchSent } from './channels.ts'
 import { type DrainContext, emptyTally, type Tally } from './context.ts'
 import { markSent, sentOf } from './mark-sent.ts'

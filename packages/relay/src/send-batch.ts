@@ -6,7 +6,7 @@ import {
   signMessage,
   type Transport
 } from '@steadfast/events'
-import type { DueEvent } from '@steadfast/store'
+import type { DueEvent } from '@steadfast/store/internal'
 
 // A transport that ignores its signal is given up this long after the signal.
 const GRACE_MS = 2000

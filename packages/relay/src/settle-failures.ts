@@ -1,5 +1,5 @@
 import type { PublishResult } from '@steadfast/events'
-import { type DueEvent, noteFailing, parkUnsendable, tellParked } from '@steadfast/store'
+import { type DueEvent, noteFailing, parkUnsendable, tellParked } from '@steadfast/store/internal'
 import { type TransportChanged, topicChanged, transportChanged } from './channels.ts'
 import type { DrainContext, Tally } from './context.ts'
 import { giveUp } from './give-up.ts'

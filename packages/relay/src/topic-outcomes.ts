@@ -1,5 +1,5 @@
 import type { PublishResult } from '@steadfast/events'
-import type { DueEvent, TopicKey } from '@steadfast/store'
+import type { DueEvent, TopicKey } from '@steadfast/store/internal'
 
 /** What became of the events of one topic in a batch. */
 export interface TopicOutcome {

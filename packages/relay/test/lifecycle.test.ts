@@ -1,6 +1,7 @@
 import fastifyPostgres from '@fastify/postgres'
 import { launchPostgres, matchWhole, startProxy, testDatabase, until } from '@steadfast/dev-services'
-import { migrate, storeOn, writeEvents } from '@steadfast/store'
+import { migrate } from '@steadfast/store'
+import { storeOn, writeEvents } from '@steadfast/store/internal'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import pg from 'pg'

@@ -1,6 +1,6 @@
 import { listenTo, until } from '@steadfast/dev-services'
 import type { Outgoing, PublishResult } from '@steadfast/events'
-import type { ParkedMessage } from '@steadfast/store'
+import type { ParkedMessage } from '@steadfast/store/internal'
 import type pg from 'pg'
 import t from 'tap'
 import { batchFetched, topicChanged } from '../src/channels.ts'

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { DEFAULT_SCHEMA } from './db.ts'
-import { doctor } from './doctor.ts'
-import { findRisks } from './find-risks.ts'
-import { LATEST_VERSION, migrate, printMigrations, requireSchema, schemaVersion } from './migrate.ts'
-import { PLUGINS, type Plugin, printGrants } from './rights.ts'
+import { doctor } from './schema/doctor.ts'
+import { findRisks } from './schema/find-risks.ts'
+import { LATEST_VERSION, migrate, printMigrations, requireSchema, schemaVersion } from './schema/migrate.ts'
+import { PLUGINS, type Plugin, printGrants } from './schema/rights.ts'
 
 const USAGE = `steadfast <command> [--url URL] [--schema NAME]
 

@@ -1,5 +1,3 @@
-import { ConnectionLost, TransactionConflict } from './errors.ts'
-
 /** The SQLSTATE of an error that PostgreSQL answered with, of itself or of what caused it; else `undefined`. */
 export function sqlStateOf(error: unknown): string | undefined {
   for (let e = error, depth = 0; e instanceof Error && depth < 5; e = e.cause, depth++) {
@@ -32,20 +30,4 @@ export function endsConnection(error: unknown): boolean {
 export function databaseProblem(error: unknown): string {
   const { message } = error as { message?: unknown }
   return sqlStateOf(error) === '25006' ? `it is read-only: ${message}` : String(message)
-}
-
-/** Adds what an HTTP client needs to know: Fastify's error handler sends `headers` along. */
-export function retryLater<E extends Error>(error: E, cause: unknown): E {
-  return Object.assign(error, { cause, headers: { 'retry-after': '1' } })
-}
-
-/**
- * What the caller is told: SF_OUTBOX_CONFLICT for 40001 and 40P01, SF_OUTBOX_CONNECTION_LOST for a dead connection,
- * every other error as it is.
- */
-export function asTransactionError(error: unknown, lost: Error | undefined): unknown {
-  const state = sqlStateOf(error)
-  if (state === '40001' || state === '40P01') return retryLater(new TransactionConflict(state), error)
-  const reason = lost ?? (endsConnection(error) ? (error as Error) : undefined)
-  return reason === undefined ? error : retryLater(new ConnectionLost(reason.message), reason)
 }

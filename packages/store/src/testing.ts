@@ -1,7 +1,7 @@
 import type { EventContract } from '@steadfast/events'
 import type { Static, TSchema } from 'typebox'
 import { DEFAULT_SCHEMA, type Queryable, storeOn } from './db.ts'
-import { eventColumns, type StoredEvent } from './stored-event.ts'
+import { eventColumns, type StoredEvent } from './verbs/event/stored-event.ts'
 
 /**
  * Finds the one event of a contract whose data contain `partial`, through any handle: give the open transaction to see

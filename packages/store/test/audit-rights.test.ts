@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { findRisks, listAudit, migrate, printGrants, storeOn, writeAudit } from '../src/index.ts'
-import { PLUGINS, RIGHTS } from '../src/rights.ts'
+import { findRisks, migrate, printGrants } from '../src/index.ts'
+import { listAudit, storeOn, writeAudit } from '../src/internal.ts'
+import { PLUGINS, RIGHTS } from '../src/schema/rights.ts'
 
 /** A database whose tables another role owns, and a service's role with the rights that are printed for it. */
 async function service(t: Test) {

@@ -1,9 +1,9 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
-import { beatRelay } from '../src/beat-relay.ts'
 import { storeOn } from '../src/db.ts'
-import { leaveRelay } from '../src/leave-relay.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { beatRelay } from '../src/verbs/event/beat-relay.ts'
+import { leaveRelay } from '../src/verbs/event/leave-relay.ts'
 import { checkSchema } from './schema-check.ts'
 import { idFrom } from './seed.ts'
 

@@ -1,6 +1,7 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
-import { beginIdempotent, migrate, storeAnswer, storeOn } from '../src/index.ts'
+import { migrate } from '../src/index.ts'
+import { beginIdempotent, storeAnswer, storeOn } from '../src/internal.ts'
 
 const request = { scope: 's', key: 'k', fingerprint: 'f', ttlMs: 1000 }
 const answer = { status: 201, headers: { location: '/x' }, body: Buffer.from([0, 1]) }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { claimRetry } from '../src/claim-retry.ts'
 import { storeOn } from '../src/db.ts'
+import { claimRetry } from '../src/verbs/inbox/claim-retry.ts'
 import { delivery, store } from './deliveries.ts'
 import { seedDelivery } from './seed.ts'
 

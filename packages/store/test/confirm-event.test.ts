@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { type AnswerFit, checkAnswer } from '../src/check-answer.ts'
-import { confirmEvent } from '../src/confirm-event.ts'
-import { getEvent } from '../src/get-event.ts'
-import { parkEvent } from '../src/park-event.ts'
+import { type AnswerFit, checkAnswer } from '../src/verbs/event/check-answer.ts'
+import { confirmEvent } from '../src/verbs/event/confirm-event.ts'
+import { parkEvent } from '../src/verbs/event/park-event.ts'
+import { getEvent } from '../src/verbs/operator/get-event.ts'
 import { store } from './deliveries.ts'
 import { Asked, seedEvent, Told } from './seed.ts'
 

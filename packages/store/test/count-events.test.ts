@@ -1,8 +1,8 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
-import { countEvents } from '../src/count-events.ts'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { countEvents } from '../src/verbs/operator/count-events.ts'
 import { seedDelivery, seedEvent } from './seed.ts'
 
 t.test('counts', async t => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { countUnknown } from '../src/count-unknown.ts'
-import { leaveUnknown } from '../src/leave-unknown.ts'
-import { setAside } from '../src/set-aside.ts'
+import { countUnknown } from '../src/verbs/inbox/count-unknown.ts'
+import { leaveUnknown } from '../src/verbs/inbox/leave-unknown.ts'
+import { setAside } from '../src/verbs/inbox/set-aside.ts'
 import { body, broken, delivery, store } from './deliveries.ts'
 
 t.test('what waits for a process that knows it is counted by type, of each topic and key the first', async t => {

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { type Teardown, testDatabase } from '@steadfast/dev-services'
 import { storeOn } from '../src/db.ts'
-import type { NewDelivery } from '../src/get-delivery.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import type { NewDelivery } from '../src/verbs/inbox/get-delivery.ts'
 
 export async function store(t: Teardown) {
   const { pool, url } = await testDatabase(t)

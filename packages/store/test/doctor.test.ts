@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
-import { doctor } from '../src/doctor.ts'
-import { EXPECTED_SHAPE } from '../src/expected-shape.ts'
-import { migrate } from '../src/migrate.ts'
-import { readShape, type SchemaShape } from '../src/read-shape.ts'
+import { doctor } from '../src/schema/doctor.ts'
+import { EXPECTED_SHAPE } from '../src/schema/expected-shape.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { readShape, type SchemaShape } from '../src/schema/read-shape.ts'
 
 const render = (shape: SchemaShape) => `import type { SchemaShape } from './read-shape.ts'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { matchWhole } from '@steadfast/dev-services'
 import t from 'tap'
+import { erase } from '../src/index.ts'
 import {
-  erase,
   getDelivery,
   getEvent,
   listAudit,
@@ -11,7 +11,7 @@ import {
   resendEvent,
   storyOf,
   turnUnanswered
-} from '../src/index.ts'
+} from '../src/internal.ts'
 import { store } from './deliveries.ts'
 import { Answered, Asked, idFrom, seedDelivery, seedEvent, Told } from './seed.ts'
 

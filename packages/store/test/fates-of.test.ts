@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { fatesOf } from '../src/fates-of.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { fatesOf } from '../src/verbs/operator/fates-of.ts'
 import { Answered, idFrom, seedDelivery, seedEvent } from './seed.ts'
 
 t.test('each fate', async t => {

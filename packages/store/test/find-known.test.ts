@@ -1,9 +1,9 @@
 import { fullIdOf } from '@steadfast/events'
 import t from 'tap'
-import { findKnown } from '../src/find-known.ts'
-import { receiveDelivery } from '../src/receive-delivery.ts'
-import { refuseDelivery } from '../src/refuse-delivery.ts'
-import { setAside } from '../src/set-aside.ts'
+import { findKnown } from '../src/verbs/inbox/find-known.ts'
+import { receiveDelivery } from '../src/verbs/inbox/receive-delivery.ts'
+import { refuseDelivery } from '../src/verbs/inbox/refuse-delivery.ts'
+import { setAside } from '../src/verbs/inbox/set-aside.ts'
 import { body, broken, delivery, store } from './deliveries.ts'
 
 const refusal = { body, outcome: 404, error: broken }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { findRunnable } from '../src/find-runnable.ts'
-import { setAside } from '../src/set-aside.ts'
+import { findRunnable } from '../src/verbs/inbox/find-runnable.ts'
+import { setAside } from '../src/verbs/inbox/set-aside.ts'
 import { body, delivery, store } from './deliveries.ts'
 
 t.test('many deliveries behind a held one are not even looked at', async t => {

@@ -3,7 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { type Teardown, testDatabase, until } from '@steadfast/dev-services'
 import pg from 'pg'
 import t from 'tap'
-import { guardPool, migrate, openTransaction } from '../src/index.ts'
+import { migrate } from '../src/index.ts'
+import { guardPool, shortTransaction } from '../src/internal.ts'
 
 /** Holds back what the server says from now on, and passes it on as one piece. */
 async function startHoldingProxy(t: Teardown, target: URL) {
@@ -65,9 +66,11 @@ t.test('a connection that ends in the moment it is handed over fails its user, a
 t.test('so do a transaction and a migration', async t => {
   const { pool, die } = await dyingPool(t, 'transaction')
   const dead = die()
-  const tx = openTransaction(pool, { schema: 'steadfast', idleInTransactionTimeoutMs: 10_000 })
-  await t.rejects(tx.query('select 1'), { code: 'SF_OUTBOX_CONNECTION_LOST', statusCode: 503 })
-  await tx.rollback()
+  const lost = { code: 'SF_STORE_CONNECTION_LOST', statusCode: 503 }
+  await t.rejects(
+    shortTransaction(pool, 'steadfast', { statementTimeoutMs: 10_000 }, async () => {}),
+    lost
+  )
   await dead
   const next = await dyingPool(t, 'migration')
   const again = next.die()

@@ -1,7 +1,7 @@
 import type { Migration, MigrationLimits, MigrationSet } from '@steadfast/events/migrations'
-import { LATEST_VERSION } from '../src/migrate.ts'
-import { migrationSet } from '../src/migration-set.ts'
-import { MIGRATIONS } from '../src/migrations/index.ts'
+import { LATEST_VERSION } from '../src/schema/migrate.ts'
+import { migrationSet } from '../src/schema/migration-set.ts'
+import { MIGRATIONS } from '../src/schema/migrations/index.ts'
 
 const after = (...steps: Migration[]): MigrationSet => migrationSet('steadfast', [...MIGRATIONS, ...steps])
 

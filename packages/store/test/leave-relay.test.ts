@@ -1,5 +1,5 @@
 import t from 'tap'
-import { leaveRelay } from '../src/leave-relay.ts'
+import { leaveRelay } from '../src/verbs/event/leave-relay.ts'
 import { checkSchema } from './schema-check.ts'
 import { idFrom } from './seed.ts'
 

@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { listEvents } from '../src/list-events.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { listEvents } from '../src/verbs/operator/list-events.ts'
 import { idFrom, seedEvent, Told } from './seed.ts'
 
 t.test('pages hold everything once while events are written', async t => {

@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { listInbox } from '../src/list-inbox.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { listInbox } from '../src/verbs/operator/list-inbox.ts'
 import { idFrom, seedDelivery } from './seed.ts'
 
 t.test('filters and pages', async t => {

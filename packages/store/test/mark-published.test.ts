@@ -1,8 +1,8 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { markPublished, markPublishedSql } from '../src/mark-published.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { markPublished, markPublishedSql } from '../src/verbs/event/mark-published.ts'
 import { checkSchema, planOf, seedMany, somebodyWaits } from './schema-check.ts'
 import { idFrom, seedEvent, Told } from './seed.ts'
 

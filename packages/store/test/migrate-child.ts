@@ -3,7 +3,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { runMigrations } from '@steadfast/events/migrations'
 import pg from 'pg'
-import { lendFrom, migrate } from '../src/migrate.ts'
+import { lendFrom, migrate } from '../src/schema/migrate.ts'
 import { later } from './later-steps.ts'
 
 const [url, fate] = process.argv.slice(2)

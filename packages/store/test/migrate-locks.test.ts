@@ -2,7 +2,7 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import { runMigrations } from '@steadfast/events/migrations'
 import type pg from 'pg'
 import t from 'tap'
-import { lendFrom, migrate } from '../src/migrate.ts'
+import { lendFrom, migrate } from '../src/schema/migrate.ts'
 import { IMPATIENT, later, NEXT } from './later-steps.ts'
 
 // a busy machine takes its time

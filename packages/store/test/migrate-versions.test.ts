@@ -4,9 +4,9 @@ import { testDatabase } from '@steadfast/dev-services'
 import { runMigrations } from '@steadfast/events/migrations'
 import type pg from 'pg'
 import t from 'tap'
-import { doctor } from '../src/doctor.ts'
-import { LATEST_VERSION, lendFrom, migrate, requireSchema } from '../src/migrate.ts'
-import { MIGRATIONS } from '../src/migrations/index.ts'
+import { doctor } from '../src/schema/doctor.ts'
+import { LATEST_VERSION, lendFrom, migrate, requireSchema } from '../src/schema/migrate.ts'
+import { MIGRATIONS } from '../src/schema/migrations/index.ts'
 import { later, NEXT } from './later-steps.ts'
 
 const cli = new URL('../src/cli.ts', import.meta.url).pathname

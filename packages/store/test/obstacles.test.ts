@@ -3,7 +3,7 @@ import { matchWhole, type TestDatabase, testDatabase } from '@steadfast/dev-serv
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { doctor, migrate, type Plugin, printGrants, requireSchema } from '../src/index.ts'
-import { PLUGINS, RIGHTS } from '../src/rights.ts'
+import { PLUGINS, RIGHTS } from '../src/schema/rights.ts'
 import { seedDelivery, seedEvent } from './seed.ts'
 
 // a busy machine takes its time

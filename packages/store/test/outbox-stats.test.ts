@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { outboxStats } from '../src/outbox-stats.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { outboxStats } from '../src/verbs/event/outbox-stats.ts'
 import { checkSchema } from './schema-check.ts'
 import { seedEvent } from './seed.ts'
 

@@ -2,7 +2,7 @@ import { testDatabase } from '@steadfast/dev-services'
 import { queryRows } from '@steadfast/events/postgres'
 import pg from 'pg'
 import t from 'tap'
-import { openTransaction, storeOn } from '../src/index.ts'
+import { shortTransaction, storeOn } from '../src/internal.ts'
 
 const foreign = { getTypeParser: () => (text: string) => ({ host: text }) }
 
@@ -60,10 +60,7 @@ t.test('parsers of the host reach its own statements, and none of the store', as
   const client = await pool.connect()
   t.same(await storeOn(client).rows('select $1::int as n', [1]), own)
   client.release()
-  const tx = openTransaction(pool, { schema: 'steadfast', idleInTransactionTimeoutMs: 10_000 })
-  t.same((await tx.query('select 1 as n')).rows, [{ n: { host: '1' } }])
-  t.same(await storeOn(tx as never).rows('select 1 as n'), own)
-  await tx.commit()
+  t.same(await shortTransaction(pool, 'steadfast', { statementTimeoutMs: 10_000 }, db => db.rows('select 1 as n')), own)
 })
 
 t.test('an adapter that takes text and values is given just these', async t => {

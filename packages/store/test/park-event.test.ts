@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { extendDeadline } from '../src/extend-deadline.ts'
-import { getEvent } from '../src/get-event.ts'
-import { parkEvent } from '../src/park-event.ts'
+import { extendDeadline } from '../src/verbs/event/extend-deadline.ts'
+import { parkEvent } from '../src/verbs/event/park-event.ts'
+import { getEvent } from '../src/verbs/operator/get-event.ts'
 import { store } from './deliveries.ts'
 import { seedEvent } from './seed.ts'
 

@@ -1,8 +1,8 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { parkUnsendable } from '../src/park-unsendable.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { parkUnsendable } from '../src/verbs/event/park-unsendable.ts'
 import { checkSchema, somebodyWaits } from './schema-check.ts'
 import { idFrom, seedEvent } from './seed.ts'
 

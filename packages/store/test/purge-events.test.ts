@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { type Db, storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { purgeEvents } from '../src/purge-events.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { purgeEvents } from '../src/verbs/event/purge-events.ts'
 import { checkSchema } from './schema-check.ts'
 import { Answered, idFrom, seedEvent, Told } from './seed.ts'
 

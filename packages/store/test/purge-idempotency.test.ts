@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { purgeIdempotency } from '../src/purge-idempotency.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { purgeIdempotency } from '../src/verbs/idempotency/purge-idempotency.ts'
 import { checkSchema } from './schema-check.ts'
 
 t.test('what has expired goes, in bounded batches', async t => {

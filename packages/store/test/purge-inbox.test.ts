@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { purgeInbox } from '../src/purge-inbox.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { purgeInbox } from '../src/verbs/inbox/purge-inbox.ts'
 import { checkSchema } from './schema-check.ts'
 import { seedDelivery } from './seed.ts'
 

@@ -1,8 +1,8 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { purgeReplays } from '../src/purge-replays.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { purgeReplays } from '../src/verbs/inbox/purge-replays.ts'
 import { checkSchema } from './schema-check.ts'
 
 t.test('old requests go by what was last about them', async t => {

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { finishDelivery } from '../src/finish-delivery.ts'
-import { getDelivery } from '../src/get-delivery.ts'
-import { receiveDelivery } from '../src/receive-delivery.ts'
+import { finishDelivery } from '../src/verbs/inbox/finish-delivery.ts'
+import { getDelivery } from '../src/verbs/inbox/get-delivery.ts'
+import { receiveDelivery } from '../src/verbs/inbox/receive-delivery.ts'
 import { delivery, store } from './deliveries.ts'
 import { seedDelivery } from './seed.ts'
 

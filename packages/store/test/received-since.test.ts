@@ -1,9 +1,9 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { findUnknown } from '../src/find-unknown.ts'
-import { migrate } from '../src/migrate.ts'
-import { receivedSince } from '../src/received-since.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { findUnknown } from '../src/verbs/inbox/find-unknown.ts'
+import { receivedSince } from '../src/verbs/inbox/received-since.ts'
 import { idFrom, seedDelivery, seedEvent } from './seed.ts'
 
 t.test('what came from one source, by id, in pages', async t => {

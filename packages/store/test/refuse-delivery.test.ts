@@ -1,6 +1,6 @@
 import t from 'tap'
-import { getDelivery } from '../src/get-delivery.ts'
-import { refuseDelivery } from '../src/refuse-delivery.ts'
+import { getDelivery } from '../src/verbs/inbox/get-delivery.ts'
+import { refuseDelivery } from '../src/verbs/inbox/refuse-delivery.ts'
 import { body, broken, delivery, store } from './deliveries.ts'
 import { seedDelivery } from './seed.ts'
 

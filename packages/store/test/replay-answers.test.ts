@@ -1,6 +1,6 @@
 import t from 'tap'
-import { findCaused } from '../src/find-caused.ts'
-import { replayAnswers } from '../src/replay-answers.ts'
+import { replayAnswers } from '../src/verbs/event/replay-answers.ts'
+import { findCaused } from '../src/verbs/operator/find-caused.ts'
 import { store } from './deliveries.ts'
 import { Answered, idFrom, seedEvent, Told } from './seed.ts'
 

@@ -1,11 +1,11 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { getDelivery } from '../src/get-delivery.ts'
-import { getEvent } from '../src/get-event.ts'
-import { listAudit } from '../src/list-audit.ts'
-import { migrate } from '../src/migrate.ts'
-import { reprocessDelivery } from '../src/reprocess-delivery.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { getDelivery } from '../src/verbs/inbox/get-delivery.ts'
+import { getEvent } from '../src/verbs/operator/get-event.ts'
+import { listAudit } from '../src/verbs/operator/list-audit.ts'
+import { reprocessDelivery } from '../src/verbs/operator/reprocess-delivery.ts'
 import { Answered, seedDelivery, seedEvent } from './seed.ts'
 
 t.test('held, refused and unknown ones wait for their handler again, others do not', async t => {

@@ -1,10 +1,10 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { getEvent } from '../src/get-event.ts'
-import { listAudit } from '../src/list-audit.ts'
-import { migrate } from '../src/migrate.ts'
-import { resendEvent } from '../src/resend-event.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { getEvent } from '../src/verbs/operator/get-event.ts'
+import { listAudit } from '../src/verbs/operator/list-audit.ts'
+import { resendEvent } from '../src/verbs/operator/resend-event.ts'
 import { idFrom, seedEvent } from './seed.ts'
 
 t.test('published and parked events become due, each with one audit row; others stay as they are', async t => {

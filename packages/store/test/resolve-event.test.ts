@@ -1,10 +1,10 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { getEvent } from '../src/get-event.ts'
-import { listAudit } from '../src/list-audit.ts'
-import { migrate } from '../src/migrate.ts'
-import { resolveEvent } from '../src/resolve-event.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { getEvent } from '../src/verbs/operator/get-event.ts'
+import { listAudit } from '../src/verbs/operator/list-audit.ts'
+import { resolveEvent } from '../src/verbs/operator/resolve-event.ts'
 import { seedEvent } from './seed.ts'
 
 t.test('only a parked event is resolved, once', async t => {

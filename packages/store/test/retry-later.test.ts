@@ -1,7 +1,7 @@
 import t from 'tap'
-import { getDelivery } from '../src/get-delivery.ts'
-import { holdDelivery } from '../src/hold-delivery.ts'
-import { retryLater } from '../src/retry-later.ts'
+import { getDelivery } from '../src/verbs/inbox/get-delivery.ts'
+import { holdDelivery } from '../src/verbs/inbox/hold-delivery.ts'
+import { retryLater } from '../src/verbs/inbox/retry-later.ts'
 import { broken, store } from './deliveries.ts'
 import { seedDelivery } from './seed.ts'
 

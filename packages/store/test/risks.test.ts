@@ -2,6 +2,7 @@ import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import pg from 'pg'
 import t from 'tap'
 import { doctor, findRisks, migrate } from '../src/index.ts'
+
 import { seedEvent, Told } from './seed.ts'
 
 // The role of these tests owns the tables.

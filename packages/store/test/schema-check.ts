@@ -2,7 +2,7 @@ import { testDatabase, until } from '@steadfast/dev-services'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { type Db, storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
 
 /**
  * That a verb names its schema everywhere: on a connection without a search path it works in a schema of another name,

@@ -4,7 +4,7 @@ import { buildEvent, defineEvent } from '@steadfast/events'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import { storeOn } from '../src/db.ts'
-import { writeEvents } from '../src/write-events.ts'
+import { writeEvents } from '../src/verbs/event/write-events.ts'
 
 export const Asked = defineEvent({
   type: 'market.asked',

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { claimRetry } from '../src/claim-retry.ts'
-import { findRunnable } from '../src/find-runnable.ts'
-import { getDelivery } from '../src/get-delivery.ts'
-import { setAside } from '../src/set-aside.ts'
+import { claimRetry } from '../src/verbs/inbox/claim-retry.ts'
+import { findRunnable } from '../src/verbs/inbox/find-runnable.ts'
+import { getDelivery } from '../src/verbs/inbox/get-delivery.ts'
+import { setAside } from '../src/verbs/inbox/set-aside.ts'
 import { body, broken, delivery, store } from './deliveries.ts'
 
 t.test('stored with its body and when it is due; a known one stays as it is', async t => {

@@ -1,11 +1,11 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { listAudit } from '../src/list-audit.ts'
-import { listReplays } from '../src/list-replays.ts'
-import { migrate } from '../src/migrate.ts'
-import { startReplay } from '../src/start-replay.ts'
-import { stopReplay } from '../src/stop-replay.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { listAudit } from '../src/verbs/operator/list-audit.ts'
+import { listReplays } from '../src/verbs/operator/list-replays.ts'
+import { startReplay } from '../src/verbs/operator/start-replay.ts'
+import { stopReplay } from '../src/verbs/operator/stop-replay.ts'
 import { idFrom } from './seed.ts'
 
 t.test('start, list, stop: each audited once', async t => {

@@ -1,10 +1,10 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { resendEvent } from '../src/resend-event.ts'
-import { storyOf } from '../src/story-of.ts'
-import { storyOfDelivery } from '../src/story-of-delivery.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { resendEvent } from '../src/verbs/operator/resend-event.ts'
+import { storyOf } from '../src/verbs/operator/story-of.ts'
+import { storyOfDelivery } from '../src/verbs/operator/story-of-delivery.ts'
 import { Answered, idFrom, seedDelivery, seedEvent } from './seed.ts'
 
 t.test('row, answers, causes, what it caused, deeds', async t => {

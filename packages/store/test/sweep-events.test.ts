@@ -1,8 +1,8 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { migrate } from '../src/migrate.ts'
-import { sweepEvents, sweepEventsSql } from '../src/sweep-events.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { sweepEvents, sweepEventsSql } from '../src/verbs/event/sweep-events.ts'
 import { checkSchema, planOf, seedMany, somebodyWaits } from './schema-check.ts'
 import { seedEvent } from './seed.ts'
 

@@ -1,6 +1,6 @@
 import { testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
-import { migrate } from '../src/migrate.ts'
+import { migrate } from '../src/schema/migrate.ts'
 import { expectEvent } from '../src/testing.ts'
 import { Answered, Asked, seedEvent } from './seed.ts'
 

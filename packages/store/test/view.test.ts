@@ -1,6 +1,7 @@
 import { matchWhole } from '@steadfast/dev-services'
 import t from 'tap'
-import { erase, listAudit, viewDelivery, viewEvent } from '../src/index.ts'
+import { erase } from '../src/index.ts'
+import { listAudit, viewDelivery, viewEvent } from '../src/internal.ts'
 import { store } from './deliveries.ts'
 import { idFrom, seedDelivery, seedEvent } from './seed.ts'
 

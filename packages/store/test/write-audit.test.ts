@@ -1,9 +1,9 @@
 import { matchWhole, testDatabase } from '@steadfast/dev-services'
 import t from 'tap'
 import { storeOn } from '../src/db.ts'
-import { listAudit } from '../src/list-audit.ts'
-import { migrate } from '../src/migrate.ts'
-import { writeAudit } from '../src/write-audit.ts'
+import { migrate } from '../src/schema/migrate.ts'
+import { listAudit } from '../src/verbs/operator/list-audit.ts'
+import { writeAudit } from '../src/verbs/operator/write-audit.ts'
 import { idFrom } from './seed.ts'
 
 t.test('written, and listed newest first', async t => {

@@ -1,4 +1,11 @@
-import { type Db, type InboxCursor, purgeEvents, purgeIdempotency, purgeInbox, purgeReplays } from '@steadfast/store'
+import {
+  type Db,
+  type InboxCursor,
+  purgeEvents,
+  purgeIdempotency,
+  purgeInbox,
+  purgeReplays
+} from '@steadfast/store/internal'
 import type { Retention } from './retention.ts'
 
 /** One bounded batch. `done`: the table holds nothing more to remove now. */

@@ -1,12 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Db, databaseProblem, type Swept, sweepEvents, tellParked } from '@steadfast/store'
+import {
+  type Db,
+  databaseProblem,
+  type Swept,
+  shortTransaction,
+  sweepEvents,
+  type TransactionBounds,
+  tellParked
+} from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Pool } from 'pg'
 import { afterSweep, beforeSweep } from './channels.ts'
 import { createPurge } from './create-purge.ts'
 import { SweeperClosed } from './errors.ts'
 import type { Retention } from './retention.ts'
-import { type Bounds, shortTransaction } from './short-transaction.ts'
 
 /** What one tick did: ids that are due again, ids that were parked, and how many old rows went. */
 export interface SweepTally extends Swept {
@@ -42,7 +49,7 @@ export interface Sweeper {
   health(): SweeperHealth
 }
 
-export interface SweeperSettings extends Bounds {
+export interface SweeperSettings extends TransactionBounds {
   pool: Pool
   schema: string
   sweepLimit: number

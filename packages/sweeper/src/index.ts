@@ -1,6 +1,9 @@
 import { parseOptions } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
-import { DEFAULT_SCHEMA, requireSchema } from '@steadfast/store'
+import type {} from '@steadfast/outbox'
+import type {} from '@steadfast/relay'
+import { requireSchema } from '@steadfast/store'
+import { DEFAULT_SCHEMA } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createSweeper, type Sweeper } from './create-sweeper.ts'
@@ -22,7 +25,7 @@ declare module 'fastify' {
 async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): Promise<void> {
   const options = parseOptions('@steadfast/sweeper', SweeperOptionsSchema, given)
   const retention = options.retention === false ? false : checkRetention(options.retention)
-  const { outbox } = fastify as unknown as { outbox?: { schema: string } }
+  const outbox = fastify.hasDecorator('outbox') ? fastify.outbox : undefined
   const pool = findPool(fastify, '@steadfast/sweeper', options)
   const schema = options.schema ?? outbox?.schema ?? DEFAULT_SCHEMA
   const log = fastify.log.child({ name: '@steadfast/sweeper' })
@@ -32,7 +35,8 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     schema,
     retention,
     log,
-    resent: () => (fastify as unknown as { relay?: { wake(): void } }).relay?.wake()
+    // Registered after this plugin, perhaps.
+    resent: () => fastify.hasDecorator('relay') && fastify.relay.wake()
   })
   const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')
   pool.on('error', lost)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { PublishResult } from '@steadfast/events'
 import { relayOnce } from '@steadfast/relay/testing'
-import { confirmEvent, storeOn } from '@steadfast/store'
+import { confirmEvent, storeOn } from '@steadfast/store/internal'
 import fc from 'fast-check'
 import t from 'tap'
 import { sweepOnce } from '../src/testing.ts'

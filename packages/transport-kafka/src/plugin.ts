@@ -3,12 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { type KafkaTransportOptions, readSettings } from './options.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** The broker adapter that relay and inbox use. */
-    transport: Transport
-  }
-}
+export type { Transport } from '@steadfast/events/fastify'
 
 /**
  * A plugin that decorates `fastify.transport` with a {@link Transport} over Kafka. Register it before the plugins that use

@@ -1,4 +1,4 @@
-import { parseOptions, type Transport } from '@steadfast/events'
+import { parseOptions } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -6,13 +6,7 @@ import type { Pool } from 'pg'
 import { createPostgresTransport } from './create-transport.ts'
 import { type PostgresTransportOptions, PostgresTransportSchema } from './options.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** The broker adapter. */
-    transport: Transport
-  }
-}
-
+export type { Transport } from '@steadfast/events/fastify'
 export { createPostgresTransport, type PostgresTransport } from './create-transport.ts'
 export * as errors from './errors.ts'
 export type { Logger, PostgresTransportOptions } from './options.ts'

@@ -1,4 +1,5 @@
-import { type Db, migrate, storeOn } from '@steadfast/store'
+import { migrate } from '@steadfast/store'
+import { type Db, storeOn } from '@steadfast/store/internal'
 import pg from 'pg'
 
 /** A schema of its own, with some connections: where one history after the other runs. */

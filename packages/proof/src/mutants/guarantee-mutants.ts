@@ -10,7 +10,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [1, 'every definite error has neither row'],
     edits: [
       inFile(
-        'outbox/src/route-transaction',
+        'outbox/src/route',
         'route.onSend = [...others(route.onSend, endOnSend), endOnSend]',
         'route.onSend = [endOnSend, ...others(route.onSend, endOnSend)]'
       )
@@ -22,9 +22,9 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [1, 'every definite error has neither row: an outcome that nobody knows is called so'],
     edits: [
       inFile(
-        'store/src/end-transaction',
-        'if (client.lost === undefined && sqlStateOf(error) !== undefined) {',
-        'if (client.lost !== undefined || sqlStateOf(error) !== undefined) {'
+        'outbox/src/transaction',
+        'if (lent.lost === undefined && sqlStateOf(error) !== undefined) {',
+        'if (lent.lost !== undefined || sqlStateOf(error) !== undefined) {'
       )
     ],
     catchBy: byTest('outbox/test/connection-killed')
@@ -46,7 +46,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [11, 'no transaction left open: a request that waits for another holds no connection'],
     edits: [
       inFile(
-        'store/src/begin-idempotent',
+        'store/src/verbs/idempotency/begin-idempotent',
         'pg_try_advisory_xact_lock(hashtextextended(json_build_array($6::text, $1::text, $2::text)::text, 0)) as got',
         'pg_advisory_xact_lock(hashtextextended(json_build_array($6::text, $1::text, $2::text)::text, 0)) is not null as got'
       )
@@ -94,21 +94,21 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [7, 'parked by time-out implies count = max_sends'],
     edits: [
       inFile(
-        'store/src/sweep-events',
+        'store/src/verbs/event/sweep-events',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
         'budget.topic and ${LATE} and e.count < e.max_sends',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
         'budget.topic and ${LATE} and e.count + 1 < e.max_sends'
       ),
       inFile(
-        'store/src/sweep-events',
+        'store/src/verbs/event/sweep-events',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
         'where ${LATE} and e.count >= e.max_sends',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template
         'where ${LATE} and e.count + 1 >= e.max_sends'
       ),
       inFile(
-        'store/src/sweep-events',
+        'store/src/verbs/event/sweep-events',
         "(c.verdict = 'again') = (e.count < e.max_sends)",
         "(c.verdict = 'again') = (e.count + 1 < e.max_sends)"
       )
@@ -139,7 +139,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [3, 'a confirmation traces back to the answer that was awaited; another one raises an alarm'],
     edits: [
       inFile(
-        'store/src/check-answer',
+        'store/src/verbs/event/check-answer',
         "when e.status = 'CONFIRMED' then 'conflict'",
         "when e.status = 'CONFIRMED' then 'same'"
       )
@@ -185,7 +185,7 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'lost-client-kept',
     invariant: [6, 'a service whose sessions were ended goes on by itself'],
-    edits: [inFile('store/src/lend-client', '    lost ??= error\n    release()\n', '    lost ??= error\n')],
+    edits: [inFile('store/src/pool', '    lost ??= error\n    release()\n', '    lost ??= error\n')],
     catchBy: byTest('outbox/test/nested-queries')
   },
   {
@@ -193,8 +193,8 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [6, 'a database that falls silent keeps no request for ever'],
     edits: [
       inFile(
-        'store/src/lend-client',
-        'options.statementTimeoutMs ? options.statementTimeoutMs + REACH_MS : undefined',
+        'outbox/src/transaction',
+        'statementTimeoutMs ? statementTimeoutMs + REACH_MS : undefined',
         'undefined'
       )
     ],
@@ -203,7 +203,7 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'resent-by-everybody',
     invariant: [14, 'each administrative action has exactly one audit row: of several persons one acts'],
-    edits: [inFile('store/src/resend-event', ' and not e.due and e.erased_at', ' and e.erased_at')],
+    edits: [inFile('store/src/verbs/operator/resend-event', ' and not e.due and e.erased_at', ' and e.erased_at')],
     catchBy: byTest('store/test/resend-event')
   },
   {

@@ -289,19 +289,19 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [1, 'every 2xx has its rows'],
     edits: [
       {
-        file: 'packages/store/src/end-transaction.ts',
-        find: "if (client.status() === 'E' || session.unsent !== undefined)",
-        replace: 'if (session.unsent !== undefined)'
+        file: 'packages/outbox/src/transaction.ts',
+        find: "if (lent.status() === 'E' || unsent !== undefined)",
+        replace: 'if (unsent !== undefined)'
       },
       {
-        file: 'packages/store/src/end-transaction.ts',
-        find: "session.state = command === 'COMMIT' ? 'committed' : 'rolledBack'",
-        replace: "session.state = 'committed'"
+        file: 'packages/outbox/src/transaction.ts',
+        find: "enter(command === 'COMMIT' ? 'committed' : 'rolledBack')",
+        replace: "enter('committed')"
       },
       {
-        file: 'packages/store/src/end-transaction.ts',
-        find: "  if (command !== 'COMMIT') throw notCommitted(session)\n",
-        replace: "  if (command === '') throw notCommitted(session)\n"
+        file: 'packages/outbox/src/transaction.ts',
+        find: "  if (command !== 'COMMIT') throw notCommitted()\n",
+        replace: "  if (command === '') throw notCommitted()\n"
       }
     ],
     catchBy: byTest('outbox/test/swallowed-error')
@@ -311,7 +311,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [1, 'every 2xx has its rows: no two requests share a connection'],
     edits: [
       {
-        file: 'packages/store/src/lend-client.ts',
+        file: 'packages/store/src/pool.ts',
         find: '    client.release(destroy || lost !== undefined)\n',
         replace:
           '    client.release(destroy || lost !== undefined)\n    setImmediate(() => { try { client.release() } catch {} })\n'
@@ -324,7 +324,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [1, 'every definite error has neither row'],
     edits: [
       {
-        file: 'packages/outbox/src/route-transaction.ts',
+        file: 'packages/outbox/src/route.ts',
         find: 'if (statusCode >= 400 && !routeSettings',
         replace: 'if (statusCode >= 600 && !routeSettings'
       }
@@ -518,7 +518,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [6, 'resends do not starve fresh events: the backlog is worked off'],
     edits: [
       {
-        file: 'packages/store/src/sweep-events.ts',
+        file: 'packages/store/src/verbs/event/sweep-events.ts',
         find: 'limit budget.resends',
         replace: 'limit 1000000000'
       }
@@ -580,7 +580,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [2, 'each event has its effect: the one of another source with the same id too'],
     edits: [
       {
-        file: 'packages/store/src/find-known.ts',
+        file: 'packages/store/src/verbs/inbox/find-known.ts',
         find: 'row.source === delivery.source && row.type',
         replace: 'row.type'
       }

@@ -1,4 +1,4 @@
-import { listEvents, listInbox, reprocessDelivery, resendEvent, resolveEvent } from '@steadfast/store'
+import { listEvents, listInbox, reprocessDelivery, resendEvent, resolveEvent } from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import { runBulk } from '../bulk.ts'
 import type { Context, Server } from '../context.ts'

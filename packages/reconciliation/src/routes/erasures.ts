@@ -1,4 +1,4 @@
-import { erase, type Queryable } from '@steadfast/store'
+import { eraseData } from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import type { Context, Server } from '../context.ts'
 import { actorOf } from '../guard.ts'
@@ -28,8 +28,7 @@ export function erasureRoutes(server: Server, context: Context): void {
     },
     async request => {
       const actor = actorOf(request)
-      const { schema } = context
-      const erased = await context.write((_, tx) => erase(tx as Queryable, { ...request.body, actor, schema }))
+      const erased = await context.write(db => eraseData(db, { ...request.body, actor }))
       context.acted({ action: 'erase', id: erased.keyHash ?? '', actor })
       return erased
     }

@@ -1,4 +1,4 @@
-import { countEvents, getEvent, listEvents, resendEvent, resolveEvent, storyOf } from '@steadfast/store'
+import { countEvents, getEvent, listEvents, resendEvent, resolveEvent, storyOf } from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import { askPeer } from '../ask-peer.ts'
 import type { Context, Server } from '../context.ts'

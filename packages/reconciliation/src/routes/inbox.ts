@@ -1,12 +1,14 @@
 import { buildEvent, laneOf, RefusedSignal } from '@steadfast/events'
 import {
+  type Db,
   getDelivery,
   listInbox,
   type ReleasedDelivery,
   releaseDelivery,
   reprocessDelivery,
-  storyOfDelivery
-} from '@steadfast/store'
+  storyOfDelivery,
+  writeEvents
+} from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import type { Context, Server } from '../context.ts'
 import { DeliveryErased, DeliveryUnfit, DeliveryUnknown, NoInbox } from '../errors.ts'
@@ -141,11 +143,11 @@ export function actOnInbox(server: Server, context: Context): void {
       // PostgreSQL cannot read half a surrogate pair in JSON.
       const message = note.replace(/\p{Surrogate}/gu, '\ufffd')
       const error = { status: 422, code: 'SF_RECONCILIATION_RELEASED', message }
-      const released = await context.write(async (db, tx) => {
+      const released = await context.write(async db => {
         const delivery = await releaseDelivery(db, { consumer, eventId: id, actor, note, error })
         // Other groups than the service's own answer nobody: their failures are no verdict on the request.
         if (delivery !== undefined && consumer === context.consumer)
-          await tellSender(context.source, consumer, delivery, error, e => tx.write(e))
+          await tellSender(db, context.source, consumer, delivery, error)
         return delivery !== undefined
       })
       if (!released) throw await unfit(context, consumer, id, 'released')
@@ -158,17 +160,17 @@ export function actOnInbox(server: Server, context: Context): void {
 const TOPIC = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 async function tellSender(
+  db: Db,
   source: string,
   consumer: string,
   { eventId, replyTo, key, correlationId }: ReleasedDelivery,
-  error: { status: number; code: string; message: string },
-  write: (event: ReturnType<typeof buildEvent>) => Promise<void>
+  error: { status: number; code: string; message: string }
 ): Promise<void> {
   // The reply address is what a sender wrote: one that is no topic would only be in the relay's way.
   if (replyTo === null || !TOPIC.test(replyTo)) return
   const options = { inReplyTo: eventId, ...(correlationId === null ? {} : { correlationId }) }
   const signal = buildEvent(RefusedSignal, { eventId, consumer, ...error }, { source }, options)
-  await write({ ...signal, topic: replyTo, key, lane: laneOf(key) })
+  await writeEvents(db, [{ ...signal, topic: replyTo, key, lane: laneOf(key) }])
 }
 
 async function unfit({ db }: Context, consumer: string, id: string, deed: string): Promise<Error> {

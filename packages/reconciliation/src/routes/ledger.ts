@@ -1,4 +1,4 @@
-import { fatesOf, receivedSince } from '@steadfast/store'
+import { fatesOf, receivedSince } from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import { CLASSES, type Class } from '../classify.ts'
 import { compareLedgers } from '../compare-ledgers.ts'

@@ -1,4 +1,4 @@
-import { listAudit, listInbox, listReplayItems, listReplays, startReplay, stopReplay } from '@steadfast/store'
+import { listAudit, listInbox, listReplayItems, listReplays, startReplay, stopReplay } from '@steadfast/store/internal'
 import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { Context, Server } from '../context.ts'

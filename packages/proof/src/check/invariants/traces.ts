@@ -1,4 +1,4 @@
-import { UNANSWERED_TOPIC } from '@steadfast/store'
+import { UNANSWERED_TOPIC } from '@steadfast/store/internal'
 import type { Violation } from '../evidence.ts'
 import { collector, type LookUp } from '../look-up.ts'
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { buildEvent, defineEvent, type EventDefaults, type NewEvent } from '@steadfast/events'
+import { buildEvent, defineEvent, type EventDefaults } from '@steadfast/events'
 import type {} from '@steadfast/idempotency-key'
 import type { EventRequest } from '@steadfast/inbox'
-import type {} from '@steadfast/outbox'
+import type { RequestTransaction } from '@steadfast/outbox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import { FORBIDDEN_TOPIC, MISSING_TOPIC, OWN_TAG } from '../../check/look-up.ts'
@@ -79,17 +79,12 @@ interface Note {
   form: NoteForm
 }
 
-interface NoteTransaction {
-  query<Row>(text: string, values: unknown[]): Promise<{ rows: Row[] }>
-  write(event: NewEvent): Promise<void>
-}
-
 type Defaults = Pick<EventDefaults, 'confirmWithinMs' | 'maxSends'>
 
 /** Numbers a note under the lock of its key and states it. Resolves with the id of its event. */
 async function writeNote(
   app: FastifyInstance,
-  tx: NoteTransaction,
+  tx: RequestTransaction,
   written: Note,
   defaults: Defaults
 ): Promise<string> {
@@ -102,7 +97,7 @@ async function writeNote(
   const { source, replyTo } = app.outbox
   const event = buildEvent(FORMS[form], { key, n, behaviour, writtenAt: Date.now() }, { source, replyTo, defaults })
   await tx.query('insert into note (tag, key, n, event_id) values ($1, $2, $3, $4)', [tag, key, n, event.id])
-  await tx.write(event)
+  await app.outbox.control(tx).write(event)
   return event.id
 }
 

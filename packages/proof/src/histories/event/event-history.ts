@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeEvents } from '@steadfast/store'
+import { writeEvents } from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import { Departure, type HistoryKind } from '../history-kind.ts'
 import { type Connection, type Lane, openLane } from '../lane.ts'

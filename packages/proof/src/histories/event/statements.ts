@@ -13,7 +13,7 @@ import {
   resolveEvent,
   sweepEvents,
   writeEvents
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import type { Clock, EventModel, ModelEvent } from './model.ts'
 import * as expected from './model.ts'
 import { purge } from './model-retention.ts'

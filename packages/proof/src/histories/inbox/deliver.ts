@@ -6,7 +6,7 @@ import {
   replayAnswers,
   setAside,
   sqlStateOf
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import type { Connection } from '../lane.ts'
 import type { Arriving } from './model.ts'

@@ -1,4 +1,11 @@
-import { type Db, findKnown, type NewDelivery, receiveDelivery, refuseDelivery, setAside } from '@steadfast/store'
+import {
+  type Db,
+  findKnown,
+  type NewDelivery,
+  receiveDelivery,
+  refuseDelivery,
+  setAside
+} from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import type { Connection } from '../lane.ts'
 import { ERROR, LONG_LOCK_MS } from './deliver.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { claimReplay, claimRetry, findRunnable, purgeInbox } from '@steadfast/store'
+import { claimReplay, claimRetry, findRunnable, purgeInbox } from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import { uuidAt } from '../event/world.ts'
 import type { HistoryKind } from '../history-kind.ts'

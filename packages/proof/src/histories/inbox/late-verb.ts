@@ -6,7 +6,7 @@ import {
   reprocessDelivery,
   retryLater,
   setAside
-} from '@steadfast/store'
+} from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import type { Connection } from '../lane.ts'
 import { ERROR, LONG_LOCK_MS, refuse, sameRow } from './deliver.ts'

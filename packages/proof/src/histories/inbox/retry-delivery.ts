@@ -1,4 +1,4 @@
-import { claimRetry, finishDelivery } from '@steadfast/store'
+import { claimRetry, finishDelivery } from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import type { Connection } from '../lane.ts'
 import { LONG_LOCK_MS, refuse } from './deliver.ts'

@@ -1,4 +1,4 @@
-import { endIgnored, findRunnable, leaveUnknown, refuseDelivery, turnUnknown } from '@steadfast/store'
+import { endIgnored, findRunnable, leaveUnknown, refuseDelivery, turnUnknown } from '@steadfast/store/internal'
 import { resultDifference } from '../differences.ts'
 import { ERROR, wouldWait } from './deliver.ts'
 import { isHeldOpen } from './late-verb.ts'

@@ -1,5 +1,5 @@
 import { laneOf, type NewEvent } from '@steadfast/events'
-import { type Db, type NewDelivery, writeEvents } from '@steadfast/store'
+import { type Db, type NewDelivery, writeEvents } from '@steadfast/store/internal'
 import { differences } from '../differences.ts'
 import { uuidAt } from '../event/world.ts'
 import { Departure } from '../history-kind.ts'

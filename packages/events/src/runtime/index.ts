@@ -1,0 +1,2 @@
+export { settlesWithin, within } from './deadline.ts'
+export { type SerialQueue, serialQueue } from './queue.ts'
