@@ -1,35 +1,17 @@
 import { type Delivery, isUuid, placeIdOf } from '@steadfast/events'
-import type { DeliveryError, NewDelivery } from '@steadfast/store/internal'
+import type { NewDelivery } from '@steadfast/store/internal'
 import { disbelief, forgery, replyTopicOf } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { ALARMS, asDeliveryError, DISBELIEVED } from './classify.ts'
-import type { Consumer } from './consumer.ts'
-import type { Item } from './context.ts'
 import { type Decoded, decodeData, decodeDelivery } from './decode-delivery.ts'
 import { Undecodable } from './errors.ts'
 import { processItem } from './process-item.ts'
 import { atPlace, type Fresh, refuseFresh } from './refuse-fresh.ts'
 import { applySignal, signalContract } from './signals.ts'
+import type { Accepted, Consumer, Item } from './types.ts'
 import { handlerFor, isIgnored, leaveFresh } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
 import { untilItWorks } from './until-it-works.ts'
-
-/** What became of a delivery. */
-export interface Accepted {
-  outcome:
-    | 'handled'
-    | 'duplicate'
-    | 'blocked'
-    | 'skipped'
-    | 'refused'
-    | 'set-aside'
-    | 'ignored'
-    | 'signal'
-    | 'abandoned'
-  eventId: string
-  status?: number
-  error?: DeliveryError
-}
 
 /** Takes a delivery from the transport to its end. Never rejects; a delivery it could not finish is not done. */
 export async function acceptDelivery(consumer: Consumer, delivery: Delivery): Promise<Accepted> {

@@ -1,10 +1,10 @@
 import { UNANSWERED_TYPE } from '@steadfast/store/internal'
 import { aboutRow, channels } from './channels.ts'
-import { type Attempt, asDeliveryError, classify, codeOf, type Response } from './classify.ts'
-import type { Consumer } from './consumer.ts'
-import { type DeliveryContext, deliveries, type Item, isUnanswered } from './context.ts'
+import { asDeliveryError, classify, codeOf } from './classify.ts'
+import { deliveries, isUnanswered } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
 import { NoAnswer, NotOpened } from './errors.ts'
+import type { Attempt, Consumer, DeliveryContext, Item, Response } from './types.ts'
 
 /** Beyond the handler's own time: for a handler that took the reply away, and so has no timeout any more. */
 const GRACE_MS = 1_000

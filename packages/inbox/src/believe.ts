@@ -1,7 +1,7 @@
 import { type Delivery, type EventContract, sendersOf, verifyDelivery } from '@steadfast/events'
 import type { NewDelivery } from '@steadfast/store/internal'
-import type { Consumer } from './consumer.ts'
 import { ForeignSource, WrongTopic } from './errors.ts'
+import type { Consumer } from './types.ts'
 
 /** Why a delivery is not believed whatever its type is: its signature. `undefined`: it fits, or none is asked for. */
 export function forgery(consumer: Consumer, delivery: Delivery): Error | undefined {

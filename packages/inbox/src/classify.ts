@@ -1,7 +1,6 @@
 import { errors } from '@steadfast/events'
-import { type DeliveryError, type Replay, sqlStateOf } from '@steadfast/store/internal'
+import { type DeliveryError, sqlStateOf } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
-import type { DeliveryContext } from './context.ts'
 import {
   AnswerRaced,
   ConflictingAnswer,
@@ -17,33 +16,7 @@ import {
   WrongTopic
 } from './errors.ts'
 import { readRetryAfter } from './retry-after.ts'
-
-/** What one run of a delivery came to; see the outcome table in the README. */
-export type Attempt =
-  | { kind: 'done'; how: 'handled' | 'duplicate' | 'blocked' | 'lost' | 'skipped'; status: number }
-  | { kind: 'verdict'; status: number; error: DeliveryError; alarm?: string; replay?: Replay | undefined }
-  /** Its handler asks to be asked later. `cut`: it asked for more than an hour. */
-  | {
-      kind: 'wait'
-      ms?: number
-      cut?: string
-      status: number
-      error: DeliveryError
-      replay?: Replay | undefined
-    }
-  /** Two transactions were in each other's way: `reached`, the handler's; else the inbox's own. */
-  | { kind: 'again'; reached: boolean; status: number; error: DeliveryError; replay?: Replay | undefined }
-  /** The database, or what stands before the handler, is wrong. `sure`: no need to look twice. */
-  | { kind: 'world'; sure: boolean; error: DeliveryError }
-  | { kind: 'failure'; status: number; error: DeliveryError; replay?: Replay | undefined }
-  /** The server closes: not done, never failed. */
-  | { kind: 'abandoned' }
-
-export interface Response {
-  statusCode: number
-  headers: Record<string, unknown>
-  payload: string
-}
+import type { Attempt, DeliveryContext, Response } from './types.ts'
 
 const IN_THE_WAY = new Set(['40001', '40P01', '55P03'])
 const DOWN = /^(?:08|57P|53|58|25006)/

@@ -9,12 +9,13 @@ import {
   storeOn,
   tellParked
 } from '@steadfast/store/internal'
+import { raise } from './alarm.ts'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
-import { ALARMS, CLAIMS, DISBELIEVED } from './classify.ts'
-import type { Consumer } from './consumer.ts'
+import { ALARMS, DISBELIEVED } from './classify.ts'
 import { isUnanswered } from './context.ts'
 import { refusedSignal } from './signals.ts'
+import type { Consumer } from './types.ts'
 
 /** Why a delivery is refused. `alarm`: a code of what a person must see. */
 export interface Verdict {
@@ -90,19 +91,6 @@ export async function hold(
   if (channels.held.hasSubscribers) channels.held.publish({ ...aboutRow(row), attempts, error })
   consumer.log.error({ eventId, type: row.type, key: row.key, attempts, err: error }, 'held: waits for a person')
   return true
-}
-
-/** Says what a person must see. What others can cause by a message is a warning, of which each source has a share. */
-export function raise(consumer: Consumer, code: string, row: NewDelivery, message: string): void {
-  const { eventId } = row
-  if (channels.alarm.hasSubscribers) channels.alarm.publish({ code, eventId, message })
-  const about = { code, eventId, type: clip(row.type), topic: row.topic, source: clip(row.source) }
-  if (!CLAIMS.has(code)) {
-    consumer.log.error(about, message)
-    return
-  }
-  const { write, omitted } = consumer.refusalLines(row.source)
-  if (write) consumer.log.warn({ ...about, ...(omitted > 0 && { omitted }) }, message)
 }
 
 /** Whether the sender of an event hears of it from this group: only from the one whose answer it awaits. */

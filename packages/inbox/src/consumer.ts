@@ -1,18 +1,15 @@
-import { createLogSampler, type Delivery, type LogSampler, type Subscription } from '@steadfast/events'
+import { createLogSampler, type Delivery } from '@steadfast/events'
 import type {} from '@steadfast/events/fastify'
 import type {} from '@steadfast/outbox'
-import { boundedQueries, type Db, storeOn, turnUnanswered, type UnknownCount } from '@steadfast/store/internal'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { type Accepted, acceptDelivery } from './accept-delivery.ts'
-import type { DeliveryContext } from './context.ts'
-import { createGate, type Gate } from './gate.ts'
-import { createKeyChains, type KeyChains } from './key-chains.ts'
-import { createMembership, type Membership } from './membership.ts'
-import type { ParsedOptions } from './options.ts'
-import type { Registry } from './registry.ts'
-import { createReplays, type Replays } from './replays.ts'
+import { boundedQueries, storeOn, turnUnanswered } from '@steadfast/store/internal'
+import { acceptDelivery } from './accept-delivery.ts'
+import { createGate } from './gate.ts'
+import { createKeyChains } from './key-chains.ts'
+import { createMembership } from './membership.ts'
+import { createReplays } from './replays.ts'
 import { retryDue } from './retry-due.ts'
-import { createSlowTypes, type SlowTypes } from './slow-types.ts'
+import { createSlowTypes } from './slow-types.ts'
+import type { Accepted, Consumer, Runtime } from './types.ts'
 import { countLeft } from './unknown.ts'
 
 /** A statement of the inbox outside a handler's transaction takes no longer, whatever the network does. */
@@ -25,62 +22,6 @@ const UNANSWERED_BATCH = 100
 
 /** Between two counts of what the group leaves for a process that knows it. */
 const COUNT_LEFT_MS = 10_000
-
-/** What the inbox uses of the plugins registered before it. */
-export type Host = Pick<FastifyInstance, 'outbox' | 'transport'>
-
-/** What all groups of a service share. */
-export interface Runtime {
-  fastify: FastifyInstance
-  host: Host
-  options: ParsedOptions
-  schema: string
-  /** The group that confirms events and sends signals. */
-  group: string
-  registry: Registry
-  /** So many handlers may run at a time, in all groups. */
-  concurrency: number
-  /** Sees to that. */
-  limit: <T>(task: () => Promise<T>) => Promise<T>
-  parseJson: (text: string) => unknown
-  /** Aborted when the server closes. */
-  closing: AbortSignal
-  /** Runs that are under way, in all groups. */
-  active: Set<DeliveryContext>
-}
-
-/** One consumer group at work. */
-export interface Consumer extends Runtime {
-  readonly name: string
-  /** Whether it confirms events and sends signals: only the service's own group does. */
-  readonly isOwn: boolean
-  /** The inbox outside a handler's transaction. */
-  readonly db: Db
-  readonly log: FastifyBaseLogger
-  readonly gate: Gate
-  readonly chains: KeyChains
-  readonly slowTypes: SlowTypes
-  readonly membership: Membership
-  /** Deliveries that were set aside and run now: id and type. */
-  readonly retrying: Map<string, string>
-  /** Set-aside deliveries that closed a gate which was open, and how often. */
-  readonly alone: Map<string, number>
-  /** Types whose handlers asked to wait for longer than they are let. */
-  readonly longWaits: Set<string>
-  readonly replays: Replays
-  readonly running: Set<Promise<unknown>>
-  /** Types that were left for a process that knows them: each is told of once. */
-  readonly unknownTypes: Set<string>
-  /** What the group leaves for a process that knows it, as of the last look. */
-  readonly left: { count?: UnknownCount; countedAt: number }
-  /** Whether a line about a refusal of a source is written. */
-  readonly refusalLines: LogSampler
-  /** Sources of which it was said that signals are not sent where they ask for them. */
-  readonly warned: Set<string>
-  subscription: Subscription | undefined
-  /** A look for replays that is on its way: there is one at a time. */
-  looking: Promise<void> | undefined
-}
 
 export function createConsumer(runtime: Runtime, name: string): Consumer {
   const { pauseMs, pauseMaxMs } = runtime.options
@@ -114,7 +55,10 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
       onSlow: (type, err) => log.error({ err, type }, 'many of a type fail: it is slowed down'),
       onWell: type => log.info({ type }, 'a type is slowed down no longer')
     }),
-    membership: createMembership(() => consumer),
+    membership: createMembership(
+      () => consumer,
+      () => startConsumer(consumer)
+    ),
     retrying: new Map(),
     alone: new Map(),
     longWaits: new Set(),

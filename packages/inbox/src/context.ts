@@ -1,60 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { EventEnvelope } from '@steadfast/events'
-import type { TransactionControl } from '@steadfast/outbox'
-import { type NewDelivery, type Replay, UNANSWERED_TOPIC, type Unanswered } from '@steadfast/store/internal'
+import { type NewDelivery, UNANSWERED_TOPIC } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
-import type { Consumer } from './consumer.ts'
-import type { Handler } from './registry.ts'
-
-/** The event at hand, as a handler sees it: `request.event`. */
-export interface DeliveredEvent extends EventEnvelope {
-  /** The data exactly as they came. */
-  readonly raw: string
-  /** When the log took the message. */
-  deliveredAt: Date
-  topic: string
-  /** Where it stands in the log. */
-  position: string
-  /** What has become of the request that `onUnanswered` tells of. */
-  unanswered?: Unanswered
-  /** An answer: the handler of `onUnanswered` has run for the request that it answers. */
-  afterUnanswered?: boolean
-}
-
-/** What is on its way to a handler: fresh from the transport, or out of the inbox again. */
-export interface Item {
-  /** Becomes another one when the id turns out to be another event's. */
-  row: NewDelivery
-  raw: Buffer
-  placeId(): string
-  data: unknown
-  deliveredAt: Date
-  handler: Handler
-  /** A row of the inbox that was set aside, with its count of attempts. */
-  stored?: { attempts: number }
-}
-
-/** One run of a delivery through its route, from `inject` to the outcome. */
-export interface DeliveryContext {
-  consumer: Consumer
-  item: Item
-  /** The constraint has let it in: it lets nothing else in. */
-  routed: boolean
-  raw?: { destroy(): void }
-  /** What the handler is given: the item's data, opened. */
-  data?: unknown
-  /** How far it came: it is in, or before, these hooks · the inbox's own statements · the handler. */
-  stage: 'onRequest' | 'preValidation' | 'preHandler' | 'inbox' | 'handler'
-  tx?: TransactionControl
-  /** What ended without the handler: see `run-handler.ts`. */
-  ended?: 'duplicate' | 'blocked' | 'lost' | 'skipped' | undefined
-  /** The first error that Fastify saw. */
-  error?: unknown
-  status?: number
-  afterUnanswered?: boolean
-  replay?: Replay | undefined
-  event?: DeliveredEvent
-}
+import type { DeliveredEvent, DeliveryContext } from './types.ts'
 
 /** Whether a delivery tells of a request of this service's own that nobody answered. */
 export const isUnanswered = ({ topic }: NewDelivery): boolean => topic === UNANSWERED_TOPIC

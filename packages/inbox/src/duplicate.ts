@@ -9,8 +9,8 @@ import {
   tellParked
 } from '@steadfast/store/internal'
 import { parkAnswered, signalsTo } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
 import { inProgressSignal } from './signals.ts'
+import type { Consumer } from './types.ts'
 
 /**
  * What a duplicate is good for: its sender has not heard, so it hears again. The stored answer goes out under its own

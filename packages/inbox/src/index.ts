@@ -6,17 +6,8 @@ import type {} from '@steadfast/sweeper'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { signalsTo } from './conclude.ts'
-import {
-  type Consumer,
-  createConsumer,
-  type Host,
-  pollConsumer,
-  startConsumer,
-  stopConsumers,
-  tickConsumer,
-  topicsOf
-} from './consumer.ts'
-import { addDeliveryConstraint, type DeliveredEvent, type DeliveryContext, eventOf } from './context.ts'
+import { createConsumer, pollConsumer, startConsumer, stopConsumers, tickConsumer, topicsOf } from './consumer.ts'
+import { addDeliveryConstraint, eventOf } from './context.ts'
 import { jsonParser } from './decode-delivery.ts'
 import { MissingPlugin } from './errors.ts'
 import { createLimit } from './key-chains.ts'
@@ -37,6 +28,7 @@ import {
 } from './options.ts'
 import { createRegistry } from './registry.ts'
 import { inProgressSignal } from './signals.ts'
+import type { Consumer, DeliveredEvent, DeliveryContext, Host } from './types.ts'
 import { leftInWords } from './unknown.ts'
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, pause } from '@steadfast/events/runtime'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Host } from './consumer.ts'
-import { backoff } from './process-item.ts'
+import type { Host } from './types.ts'
 
 /** So long the start of a server waits for a broker that neither does it nor says why not. */
 const FIRST_MS = 5_000
@@ -41,7 +41,7 @@ export function makeTopics(
 
   async function goOn(): Promise<void> {
     for (let tries = 0; !closing.aborted; tries++) {
-      await sleep(backoff(pauseMs, tries, pauseMaxMs), undefined, { signal: closing }).catch(() => {})
+      await pause(backoffMs(tries, { firstMs: pauseMs, lastMs: pauseMaxMs }), closing)
       if (closing.aborted || !(await attempt())) continue
       log.info('the topics are there')
       return

@@ -1,22 +1,8 @@
+import { pause } from '@steadfast/events/runtime'
 import { probeInbox } from '@steadfast/store/internal'
-import { type Consumer, startConsumer } from './consumer.ts'
-import { pause } from './process-item.ts'
+import type { Consumer, Membership } from './types.ts'
 
-/**
- * Whether a group's member is there. A process whose database is away must not keep its partitions: others of the service
- * may have one that answers.
- */
-export interface Membership {
-  /** The group was paused: if that lasts, it is left. */
-  watch(): void
-  /** The group goes on. */
-  calm(): void
-  hasLeft(): boolean
-  /** Resolves when nothing changes any more, after the server began to close. */
-  settled(): Promise<void>
-}
-
-export function createMembership(of: () => Consumer): Membership {
+export function createMembership(of: () => Consumer, join: () => Promise<void>): Membership {
   let timer: NodeJS.Timeout | undefined
   let state: 'member' | 'leaving' | 'left' = 'member'
   let changing: Promise<void> = Promise.resolve()
@@ -48,11 +34,11 @@ export function createMembership(of: () => Consumer): Membership {
     const consumer = of()
     const { gate, closing, log, options } = consumer
     for (let pauseMs = options.pauseMs; !closing.aborted; pauseMs = Math.min(pauseMs * 2, options.pauseMaxMs)) {
-      await pause(consumer, pauseMs)
+      await pause(pauseMs, consumer.closing)
       if (closing.aborted || (await isDatabaseAway())) continue
       log.info('the database answers: joins the group again')
       gate.open()
-      await startConsumer(consumer)
+      await join()
       state = 'member'
       return
     }

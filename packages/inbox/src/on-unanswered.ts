@@ -2,13 +2,12 @@ import type { EventContract } from '@steadfast/events'
 import { UNANSWERED_TOPIC, UNANSWERED_TYPE, type Unanswered } from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
-import type { Host } from './consumer.ts'
-import type { DeliveredEvent } from './context.ts'
 import { deliverTo } from './deliver-to.ts'
 import { NoRequest } from './errors.ts'
 import { type ParsedOptions, parseReactionOptions, type ReactionOptions } from './options.ts'
 import type { Registry } from './registry.ts'
 import type { UserHandler } from './run-handler.ts'
+import type { DeliveredEvent, Host } from './types.ts'
 
 /** Tells of a request of this service's own: its body is the request's data, `event` the request as it was sent. */
 export type UnansweredRequest<S extends TSchema> = FastifyRequest<{ Body: Static<S> }> & {

@@ -1,16 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, jitter, pause } from '@steadfast/events/runtime'
 import { claimReplay, type DeliveryError, type Replay, setAside } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
-import type { Accepted } from './accept-delivery.ts'
+import { raise } from './alarm.ts'
+
 import { attempt } from './attempt.ts'
 import { aboutRow, channels } from './channels.ts'
-import { type Attempt, asDeliveryError } from './classify.ts'
-import { hold, raise, refuse } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
-import type { Item } from './context.ts'
+import { asDeliveryError } from './classify.ts'
+import { hold, refuse } from './conclude.ts'
 import { TypeSlow } from './errors.ts'
 import type { Pass } from './gate.ts'
 import { refuseFresh } from './refuse-fresh.ts'
+import type { Accepted, Attempt, Consumer, Item } from './types.ts'
 import { refuseUnstorable, STORE_TRIES } from './unstorable.ts'
 import { waitOf } from './waiting.ts'
 
@@ -89,14 +89,14 @@ async function conclude(
       const wait = waitOf(consumer, type, result, tries.waits++)
       if (wait.in === 'inbox') return await putOff(consumer, item, result, { attempts: 0, dueInMs: wait.ms }, pass)
       pass.good()
-      await pause(consumer, wait.ms)
+      await pause(wait.ms, consumer.closing)
       return undefined
     }
     case 'again':
       // Who is in the way of the inbox's own statement has this event: its transaction ends by its own limits.
       if (result.reached && ++tries.conflicts > CONFLICT_TRIES) return await fail(consumer, item, result, tries, pass)
       pass.good()
-      await pause(consumer, backoff(10, tries.conflicts, 1_000))
+      await pause(backoffMs(tries.conflicts, { firstMs: 10, lastMs: 1_000 }), consumer.closing)
       return undefined
     case 'world':
       return await meetWorld(consumer, item, result, tries, pass)
@@ -106,7 +106,10 @@ async function conclude(
       if (result.status === 504) consumer.slowTypes.failed(type, item.row, result.error)
       if (isLast || consumer.slowTypes.isSlow(type)) return await fail(consumer, item, result, tries, pass)
       pass.good()
-      await pause(consumer, backoff(item.handler.options.retry.quickRetryDelayMs, tries.failures++, 60_000))
+      await pause(
+        backoffMs(tries.failures++, { firstMs: item.handler.options.retry.quickRetryDelayMs, lastMs: 60_000 }),
+        consumer.closing
+      )
       return undefined
     }
     case 'abandoned':
@@ -125,7 +128,7 @@ async function meetWorld(
   const isOpen = consumer.gate.isOpen()
   if (!sure && ++tries.downs < DOWN_TRIES && isOpen) {
     pass.neutral()
-    await pause(consumer, backoff(20, tries.downs, 500))
+    await pause(backoffMs(tries.downs, { firstMs: 20, lastMs: 500 }), consumer.closing)
     return undefined
   }
   if (isOpen && ++tries.alone > ALONE_TRIES)
@@ -205,7 +208,7 @@ async function notStored(
   }
   if (++tries.unstored < STORE_TRIES) {
     pass.neutral()
-    await pause(consumer, backoff(10, tries.unstored, 1_000))
+    await pause(backoffMs(tries.unstored, { firstMs: 10, lastMs: 1_000 }), consumer.closing)
     return undefined
   }
   try {
@@ -215,7 +218,7 @@ async function notStored(
   } catch (err) {
     consumer.log.error({ err, eventId: item.row.eventId }, 'a delivery can be stored in no way')
     pass.neutral()
-    await pause(consumer, backoff(100, tries.unstored, 30_000))
+    await pause(backoffMs(tries.unstored, { firstMs: 100, lastMs: 30_000 }), consumer.closing)
     return undefined
   }
 }
@@ -233,16 +236,4 @@ async function failReplay(
   raise(consumer, REPLAY_FAILED, row, `replay ${replay.id}: ${error.message}`)
   pass.good()
   return { outcome: 'skipped', error }
-}
-
-/** Half to all of it, so that those who failed together do not come together again. */
-export const jitter = (ms: number) => ms * (0.5 + Math.random() / 2)
-
-/** The pause before the nth try. */
-export const backoff = (firstMs: number, n: number, maxMs: number) =>
-  jitter(Math.min(maxMs, firstMs * 2 ** Math.min(n, 20)))
-
-/** Waits, unless the server closes. */
-export async function pause(consumer: Consumer, ms: number): Promise<void> {
-  await sleep(ms, undefined, { signal: consumer.closing }).catch(() => {})
 }

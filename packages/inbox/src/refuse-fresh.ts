@@ -2,9 +2,9 @@ import { findKnown, type NewDelivery } from '@steadfast/store/internal'
 import { clip } from './believe.ts'
 import { asDeliveryError, DISBELIEVED } from './classify.ts'
 import { refuse, type Verdict } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
 import { answerKnown } from './duplicate.ts'
 import { IdReused } from './errors.ts'
+import type { Consumer } from './types.ts'
 
 /** A delivery that has just arrived. */
 export interface Fresh {

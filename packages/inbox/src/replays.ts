@@ -1,19 +1,11 @@
 import type { Subscription } from '@steadfast/events'
 import { advanceReplay, currentReplay, type Replay } from '@steadfast/store/internal'
-import type { Consumer } from './consumer.ts'
+import type { Consumer, Replays } from './types.ts'
 
 /** Beyond the second the log is not rewound: what it did not bring twice, it does not hold. */
 const PASSES = 2
 /** A pass lasts at least so long, and three looks of each process: time enough for all of them to hear of it. */
 const SETTLE_MS = 15_000
-
-/** The replays of one group, as this process knows them. */
-export interface Replays {
-  /** Looks for one, rewinds this process's part of the log once for each of its passes, and takes it to its end. */
-  look(consumer: Consumer): Promise<void>
-  /** The replay that runs now. */
-  readonly current: Replay | undefined
-}
 
 export function createReplays(): Replays {
   let current: Replay | undefined

@@ -1,15 +1,16 @@
+import { backoffMs, jitter, pause } from '@steadfast/events/runtime'
 import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
 import { attempt } from './attempt.ts'
 import { disbelief } from './believe.ts'
-import { ALARMS, type Attempt, asDeliveryError } from './classify.ts'
+import { ALARMS, asDeliveryError } from './classify.ts'
 import { hold, refuse } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
-import { type Item, isUnanswered } from './context.ts'
+import { isUnanswered } from './context.ts'
 import { decodeData } from './decode-delivery.ts'
 import type { Pass } from './gate.ts'
-import { ALONE_TRIES, backoff, CONFLICT_TRIES, jitter, pause } from './process-item.ts'
+import { ALONE_TRIES, CONFLICT_TRIES } from './process-item.ts'
 import type { Handler } from './registry.ts'
+import type { Attempt, Consumer, Item } from './types.ts'
 import { handlerFor, leaveStored } from './unknown.ts'
 import { refuseUnstorable } from './unstorable.ts'
 import { askedMs } from './waiting.ts'
@@ -191,7 +192,7 @@ async function attemptWithPatience(consumer: Consumer, item: Item): Promise<Atte
   for (let tries = 0; ; tries++) {
     const result = await attempt(consumer, item)
     if (result.kind !== 'again' || tries >= CONFLICT_TRIES || consumer.closing.aborted) return result
-    await pause(consumer, backoff(10, tries, 1_000))
+    await pause(backoffMs(tries, { firstMs: 10, lastMs: 1_000 }), consumer.closing)
   }
 }
 

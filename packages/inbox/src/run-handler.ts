@@ -20,8 +20,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { answeredBy, signalsTo } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
-import { type DeliveredEvent, type DeliveryContext, isUnanswered } from './context.ts'
+import { isUnanswered } from './context.ts'
 import { answerDuplicate, isSameRecord } from './duplicate.ts'
 import {
   AnswerRaced,
@@ -33,6 +32,7 @@ import {
   OrphanAnswer
 } from './errors.ts'
 import { receiptSignal, signalContract } from './signals.ts'
+import type { Consumer, DeliveredEvent, DeliveryContext } from './types.ts'
 
 export type UserHandler = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) => unknown
 

@@ -17,11 +17,11 @@ import {
   parkEvent,
   tellParked
 } from '@steadfast/store/internal'
+import { raise } from './alarm.ts'
 import { clip } from './believe.ts'
 import { storable } from './classify.ts'
-import { raise } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
 import { UnaskedSignal } from './errors.ts'
+import type { Consumer } from './types.ts'
 
 /** Makes a signal about a delivery: for the `replyto` topic of its envelope, keyed as the event itself. */
 function signalOf(

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { buildEvent, type Delivery, type EventContract, encodeEvent, sendersOf } from '@steadfast/events'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TSchema } from 'typebox'
-import type { Accepted } from './accept-delivery.ts'
-import { type Consumer, takeIn } from './consumer.ts'
+import { takeIn } from './consumer.ts'
 import { kConsumers } from './index.ts'
+import type { Accepted, Consumer } from './types.ts'
 
 /** What may be said of a delivery in a test. */
 export interface DeliverOptions {

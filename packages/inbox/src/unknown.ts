@@ -8,16 +8,15 @@ import {
   turnUnknown,
   type UnknownCount
 } from '@steadfast/store/internal'
-import type { Accepted } from './accept-delivery.ts'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
 import { asDeliveryError } from './classify.ts'
 import { refuse } from './conclude.ts'
-import type { Consumer } from './consumer.ts'
 import { isNewer } from './data-version.ts'
 import { NewerVersion, UnknownType } from './errors.ts'
 import { type Fresh, storeFresh } from './refuse-fresh.ts'
 import type { Handler } from './registry.ts'
+import type { Accepted, Consumer } from './types.ts'
 import { refuseUnstorable } from './unstorable.ts'
 import { untilItWorks } from './until-it-works.ts'
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { NewDelivery } from '@steadfast/store/internal'
 import { asDeliveryError, storable } from './classify.ts'
-import type { Consumer } from './consumer.ts'
 import { Unstorable } from './errors.ts'
 import { type Fresh, refuseFresh } from './refuse-fresh.ts'
+import type { Consumer } from './types.ts'
 
 /** So often it is tried to store a row that PostgreSQL does not take, before it is refused without its body. */
 export const STORE_TRIES = 3

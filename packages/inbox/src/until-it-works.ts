@@ -1,6 +1,6 @@
+import { backoffMs, pause } from '@steadfast/events/runtime'
 import { isAboutRow } from './about-row.ts'
-import type { Consumer } from './consumer.ts'
-import { backoff, pause } from './process-item.ts'
+import type { Consumer } from './types.ts'
 import { STORE_TRIES } from './unstorable.ts'
 
 /**
@@ -27,7 +27,7 @@ export async function untilItWorks<T>(
       }
       failure = tries < STORE_TRIES ? error : failure
       pass.neutral()
-      await pause(consumer, backoff(10, tries++, 30_000))
+      await pause(backoffMs(tries++, { firstMs: 10, lastMs: 30_000 }), consumer.closing)
     }
   }
 }

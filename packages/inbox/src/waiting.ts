@@ -1,5 +1,4 @@
-import type { Attempt } from './classify.ts'
-import type { Consumer } from './consumer.ts'
+import type { Attempt, Consumer } from './types.ts'
 
 type Wait = Extract<Attempt, { kind: 'wait' }>
 

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { channels } from '../src/channels.ts'
-import { type Consumer, takeIn } from '../src/consumer.ts'
+import { takeIn } from '../src/consumer.ts'
 import { kConsumers } from '../src/index.ts'
 import { deliveryOf } from '../src/testing.ts'
+import type { Consumer } from '../src/types.ts'
 import { build, insertEffect, Task } from './helper.ts'
 
 t.test('the transport is told that a delivery is done once, after what is known of it is committed', async t => {

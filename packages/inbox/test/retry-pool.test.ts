@@ -3,10 +3,10 @@ import { EventEmitter, once } from 'node:events'
 import { until } from '@steadfast/dev-services'
 import { setAside, storeOn } from '@steadfast/store/internal'
 import t from 'tap'
-import type { Consumer } from '../src/consumer.ts'
 import { decodeDelivery } from '../src/decode-delivery.ts'
 import { kConsumers } from '../src/index.ts'
 import { deliveryOf } from '../src/testing.ts'
+import type { Consumer } from '../src/types.ts'
 import { type Built, build, effects, FAST, groupOf, insertEffect, Task } from './helper.ts'
 
 /** A delivery that was set aside and is due. */

@@ -11,9 +11,10 @@ import {
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { AlarmMessage } from '../src/channels.ts'
-import { type Consumer, takeIn } from '../src/consumer.ts'
+import { takeIn } from '../src/consumer.ts'
 import { kConsumers } from '../src/index.ts'
 import { deliver, deliveryOf, retryOnce } from '../src/testing.ts'
+import type { Consumer } from '../src/types.ts'
 import {
   type BuildOptions,
   build,

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
 import { warnOfNestedQueries } from './nested-queries.ts'
-import { type OutboxOptions, readOptions } from './options.ts'
+import { type AnyContract, type OutboxOptions, readOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import {
   addTransactionHooks,
@@ -16,14 +16,7 @@ import {
   type RouteTransactionOptions,
   routeSettings
 } from './route.ts'
-import {
-  type Answer,
-  type AnyContract,
-  type Cause,
-  controlOf,
-  type RequestTransaction,
-  type TransactionControl
-} from './send.ts'
+import { type Answer, type Cause, controlOf, type RequestTransaction, type TransactionControl } from './send.ts'
 import { markServed, type ServedOption, watchRoutes } from './served-routes.ts'
 
 declare module 'fastify' {

@@ -2,6 +2,7 @@ import {
   CENTURY_MS,
   durationOption,
   EVENT_DEFAULTS,
+  type EventContract,
   functionOption,
   instanceOption,
   parseOptions,
@@ -11,7 +12,9 @@ import { poolOptions } from '@steadfast/events/postgres'
 import { DEFAULT_SCHEMA } from '@steadfast/store/internal'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
-import type { AnyContract } from './send.ts'
+
+/** A contract, whatever its data. */
+export type AnyContract = Pick<EventContract, 'type' | 'topic' | 'refusal'>
 
 /** Options of the outbox plugin. */
 export interface OutboxOptions {

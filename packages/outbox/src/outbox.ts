@@ -5,9 +5,8 @@ import type { Pool } from 'pg'
 import * as channels from './channels.ts'
 import { CallerGone, ContractTwice } from './errors.ts'
 import { holding } from './nested-queries.ts'
-import type { Settings } from './options.ts'
+import type { AnyContract, Settings } from './options.ts'
 import {
-  type AnyContract,
   controlOf,
   openSending,
   type Prepare,

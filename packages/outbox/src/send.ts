@@ -9,11 +9,8 @@ import {
 import { TAKES_STATEMENTS } from '@steadfast/events/postgres'
 import type { LendingPool } from '@steadfast/store/internal'
 import { AnswersNothing, ContractUnknown } from './errors.ts'
-import type { Settings } from './options.ts'
+import type { AnyContract, Settings } from './options.ts'
 import { openTransaction, type Transaction, type TransactionOptions } from './transaction.ts'
-
-/** A contract, whatever its data. */
-export type AnyContract = Pick<EventContract, 'type' | 'topic' | 'refusal'>
 
 /** What a handler of HTTP gives to functions registered with `beforeCommit`: the answer as it will be sent. */
 export interface Answer {

@@ -3,14 +3,6 @@ import { Value } from 'typebox/value'
 import type { Context } from './context.ts'
 import { PeerUnavailable, PeerUnknown } from './errors.ts'
 
-/** Another service whose reconciliation routes this one may ask. Its name is its source. */
-export interface Peer {
-  /** Where its reconciliation routes are, prefix included, e.g. `http://deploy:3000/reconciliation`. */
-  url: string
-  /** Headers of each request, e.g. credentials. Called each time. */
-  headers?: () => Record<string, string>
-}
-
 /**
  * Asks a peer one question and checks the form of its answer.
  *

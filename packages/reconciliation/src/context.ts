@@ -8,10 +8,8 @@ import type {
   RawServerDefault
 } from 'fastify'
 import type { Pool } from 'pg'
-import type { Peer } from './ask-peer.ts'
 import { type ActionMessage, actionChannel } from './channels.ts'
 import { TooSlow } from './errors.ts'
-import type { Present } from './show-data.ts'
 
 /** A Fastify server whose routes take their types from TypeBox schemas. */
 export type Server = FastifyInstance<
@@ -21,6 +19,33 @@ export type Server = FastifyInstance<
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >
+
+/** Another service whose reconciliation routes this one may ask. Its name is its source. */
+export interface Peer {
+  /** Where its reconciliation routes are, prefix included, e.g. `http://deploy:3000/reconciliation`. */
+  url: string
+  /** Headers of each request, e.g. credentials. Called each time. */
+  headers?: () => Record<string, string>
+}
+
+/** What somebody wrote, before a person sees it. */
+export interface Presented {
+  /** Sent by this service, or delivered to it. */
+  from: 'event' | 'inbox'
+  /** The event's id. */
+  id: string
+  source: string
+  type: string
+  key: string
+  /** Its data as JSON text; of a delivery as it came, which may be no JSON. */
+  payload: string
+}
+
+/**
+ * Makes of data what a person may see of it, e.g. with names masked. `null` hides it all; so does an error, a text more than
+ * twice as long (and 10,000 characters), and whatever is no text.
+ */
+export type Present = (row: Presented) => string | null
 
 /** What the routes share. */
 export interface Context {

@@ -20,12 +20,11 @@ import { actOnInbox, readInbox } from './routes/inbox.ts'
 import { compareRoutes } from './routes/ledger.ts'
 import { auditRoutes, replayRoutes } from './routes/replays.ts'
 
-export type { Peer } from './ask-peer.ts'
 export type { ActionMessage, BulkStepMessage, RefusedMessage } from './channels.ts'
+export type { Peer, Present, Presented } from './context.ts'
 export * as errors from './errors.ts'
 export type { Authorizer, Right } from './guard.ts'
 export type { ReconciliationOptions } from './options.ts'
-export type { Present, Presented } from './show-data.ts'
 
 async function reconciliationPlugin(fastify: FastifyInstance, given: ReconciliationOptions): Promise<void> {
   const options = readOptions(given)

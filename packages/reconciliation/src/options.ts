@@ -2,9 +2,8 @@ import { durationOption, functionOption, InvalidOptions, parseOptions } from '@s
 import { poolOptions } from '@steadfast/events/postgres'
 import type { Pool } from 'pg'
 import { type Static, Type } from 'typebox'
-import type { Peer } from './ask-peer.ts'
+import type { Peer, Present } from './context.ts'
 import type { Authorizer } from './guard.ts'
-import type { Present } from './show-data.ts'
 
 export const OWNER = '@steadfast/reconciliation'
 

@@ -1,27 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { type StoredDelivery, type StoredEvent, viewDelivery, viewEvent } from '@steadfast/store/internal'
 import type { FastifyRequest } from 'fastify'
-import type { Context } from './context.ts'
+import type { Context, Present, Presented } from './context.ts'
 import { actorOf, mayView } from './guard.ts'
-
-/** What somebody wrote, before a person sees it. */
-export interface Presented {
-  /** Sent by this service, or delivered to it. */
-  from: 'event' | 'inbox'
-  /** The event's id. */
-  id: string
-  source: string
-  type: string
-  key: string
-  /** Its data as JSON text; of a delivery as it came, which may be no JSON. */
-  payload: string
-}
-
-/**
- * Makes of data what a person may see of it, e.g. with names masked. `null` hides it all; so does an error, a text more than
- * twice as long (and 10,000 characters), and whatever is no text.
- */
-export type Present = (row: Presented) => string | null
 
 /** An event as it is shown: with its data to whom may see them, and a trace of that in the audit. */
 export async function showEvent(context: Context, request: FastifyRequest, event: StoredEvent) {

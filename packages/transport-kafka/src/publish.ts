@@ -1,28 +1,12 @@
 import type { Outgoing, PublishResult } from '@steadfast/events'
 import { aboutOf, classifyError } from './classify-error.ts'
-import type { Producer } from './driver.ts'
 import { MessageTooLarge, TransportClosed } from './errors.ts'
-import type { Settings } from './options.ts'
 import { createOutcomes, describe, type Outcomes } from './outcomes.ts'
+import type { Limit, PublishContext } from './publishing.ts'
 import { sendLanes } from './send-lanes.ts'
 import { splitBatch } from './split-batch.ts'
 import type { TopicInfo, TopicInfos } from './topic-info.ts'
 import { asError } from './within.ts'
-
-/** What publishing works with. */
-export interface PublishContext {
-  producer: Producer
-  infos: TopicInfos
-  settings: Settings
-}
-
-/** Ends the attempt: at the deadline, or when the caller's signal says so. */
-export interface Limit {
-  /** Set once time is up. */
-  reached: Error | undefined
-  /** Rejects when time is up. */
-  promise: Promise<never>
-}
 
 /** Returns `publish` of the transport. Calls wait for each other: one batch is on its way at a time. */
 export function createPublish(context: PublishContext, isClosed: () => boolean) {

@@ -1,7 +1,7 @@
 import { aboutOf, classifyError, type FailureKind, isAnswer, isStale } from './classify-error.ts'
 import { partitionName } from './driver.ts'
 import { describe, type Outcomes } from './outcomes.ts'
-import type { Limit, PublishContext } from './publish.ts'
+import type { Limit, PublishContext } from './publishing.ts'
 import type { Entry } from './record-size.ts'
 import type { Lane } from './split-batch.ts'
 import { asError } from './within.ts'

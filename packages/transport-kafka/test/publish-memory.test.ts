@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { createPublish, type PublishContext } from '../src/publish.ts'
+import { createPublish } from '../src/publish.ts'
+import type { PublishContext } from '../src/publishing.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void

@@ -7,8 +7,9 @@ import type { Health } from './health.ts'
 import { countOut, type Holding, type Holdings } from './holdings.ts'
 import type { Hub } from './hub.ts'
 import { type Loop, startLoop } from './loop.ts'
-import { createMembership, type Identity, type Membership } from './membership.ts'
+import { createMembership, type Membership } from './membership.ts'
 import type { Logger, Settings } from './options.ts'
+import type { Identity } from './sql/identity.ts'
 import type { Topics } from './topics.ts'
 
 export interface SubscribeContext {

@@ -5,17 +5,11 @@ import { planShare } from './plan-share.ts'
 import { beat } from './sql/beat.ts'
 import { claimLeases } from './sql/claim-leases.ts'
 import { commitOffsets } from './sql/commit-offsets.ts'
+import type { Identity } from './sql/identity.ts'
 import { leaveGroup } from './sql/leave-group.ts'
 import { readLeases } from './sql/read-leases.ts'
 import { readMembers } from './sql/read-members.ts'
 import { releaseLeases } from './sql/release-leases.ts'
-
-/** Who a member is. */
-export interface Identity {
-  group: string
-  id: string
-  topics: readonly string[]
-}
 
 export interface MembershipOptions {
   db: Database

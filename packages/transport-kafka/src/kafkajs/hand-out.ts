@@ -8,7 +8,14 @@ import { createGate, type Gate } from '../gate.ts'
 import type { Logger, Settings } from '../options.ts'
 import { createDrain } from '../wait.ts'
 import { asError } from '../within.ts'
-import type { MemberState } from './member.ts'
+
+/** What the parts of a member share. */
+export interface MemberState {
+  assignment: Assignment | undefined
+  paused: boolean
+  stopping: boolean
+  ended: boolean
+}
 
 /** Hands out what kafkajs fetched, and answers for heartbeats meanwhile. */
 export interface Handler {

@@ -1,5 +1,5 @@
 import type { Consumer } from 'kafkajs'
-import { type Assignment, type Commit, createAssignment } from '../assignment.ts'
+import { type Commit, createAssignment } from '../assignment.ts'
 import { type Committer, createCommitter } from '../commit.ts'
 import type { Member, Membership } from '../driver.ts'
 import { TransportClosed } from '../errors.ts'
@@ -7,18 +7,10 @@ import type { Logger, Settings } from '../options.ts'
 import { settled } from '../within.ts'
 import { ASSIGNERS } from './assigner.ts'
 import { createClient } from './client.ts'
-import { createHandler, type Handler } from './hand-out.ts'
+import { createHandler, type Handler, type MemberState } from './hand-out.ts'
 import { readError } from './kafkajs-error.ts'
 import { followUnread } from './unread.ts'
 import { watch } from './watch.ts'
-
-/** What the parts of a member share. */
-export interface MemberState {
-  assignment: Assignment | undefined
-  paused: boolean
-  stopping: boolean
-  ended: boolean
-}
 
 // For the last commit and for leaving the group, after the time for draining.
 const GRACE_MS = 1000

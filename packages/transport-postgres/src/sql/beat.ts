@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /**
  * Keeps a member and its leases alive, by the database's clock, and removes dead members of the group.

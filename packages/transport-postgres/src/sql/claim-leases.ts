@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /** Takes partitions that nobody owns, or whose owner is dead; others are left out. A new group starts at offset 0. */
 export async function claimLeases(

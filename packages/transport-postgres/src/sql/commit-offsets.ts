@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /** An offset, and the lease under which it was reached. */
 export interface OffsetCommit {

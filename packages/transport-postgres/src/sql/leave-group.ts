@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /** Gives everything back and leaves the group. */
 export async function leaveGroup(db: Database, { group, id }: Identity, timeoutMs: number): Promise<void> {

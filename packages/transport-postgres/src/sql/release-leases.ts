@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /** Gives partitions back, for other members to take at once. */
 export async function releaseLeases(

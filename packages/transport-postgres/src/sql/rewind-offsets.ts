@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts'
-import type { Identity } from '../membership.ts'
+import type { Identity } from './identity.ts'
 
 /**
  * Takes the offsets of partitions that the member owns back: to their beginning, or to the first message that is not
