@@ -1,7 +1,7 @@
+import { backoffMs, within } from '@steadfast/events/runtime'
 import type { Db } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Client } from 'pg'
-import { backoffMs } from './backoff.ts'
 
 /** Tells relays of other processes that something is due, and hears of it. Only a hint: polling finds everything. */
 export interface Announcer {
@@ -41,7 +41,7 @@ export function createAnnouncer({ db, connect, heard, log, heartbeatMs }: Announ
     client = undefined
     if (closed) return
     if (error !== undefined) log.debug({ err: error }, 'the listening connection was lost')
-    retry = setTimeout(listen, backoffMs(failures++, { baseMs: 100, maxMs: 10_000 })).unref()
+    retry = setTimeout(listen, backoffMs(failures++, { firstMs: 100, lastMs: 10_000 })).unref()
   }
 
   async function listen(): Promise<void> {
@@ -93,17 +93,8 @@ export function createAnnouncer({ db, connect, heard, log, heartbeatMs }: Announ
   }
 }
 
-async function answered<T>(promise: Promise<T>, withinMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${withinMs} ms`)), withinMs).unref()
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+const answered = <T>(work: Promise<T>, ms: number): Promise<T> =>
+  within(work, ms, () => new Error(`no answer within ${ms} ms`))
 
 /** Ends it without waiting for the server, which may be out of reach. */
 function destroy(client: Client): void {

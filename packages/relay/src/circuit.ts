@@ -1,4 +1,4 @@
-import { backoffMs } from './backoff.ts'
+import { backoffMs } from '@steadfast/events/runtime'
 
 /** Keeps the relay from asking something that is down at full speed. */
 export interface Circuit {
@@ -14,7 +14,7 @@ export interface Circuit {
   succeeded(): void
 }
 
-export function circuit({ baseMs, maxMs }: { baseMs: number; maxMs: number }): Circuit {
+export function circuit({ firstMs, lastMs }: { firstMs: number; lastMs: number }): Circuit {
   let failures = 0
   let until = 0
   let since: number | undefined
@@ -31,7 +31,7 @@ export function circuit({ baseMs, maxMs }: { baseMs: number; maxMs: number }): C
     failed(why) {
       reason = why
       since ??= performance.now()
-      until = performance.now() + backoffMs(failures, { baseMs, maxMs })
+      until = performance.now() + backoffMs(failures, { firstMs, lastMs })
       failures++
     },
     succeeded() {

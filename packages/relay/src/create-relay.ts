@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { SigningKey, Transport } from '@steadfast/events'
+import { settlesWithin } from '@steadfast/events/runtime'
 import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import { circuit } from './circuit.ts'
@@ -84,15 +84,15 @@ export function createRelay(
 ): RunningRelay {
   const id: string = randomUUID()
   const topics = failingTopics({ lookEveryMs: lookEveryMs(settings.topicPatienceMs) })
-  const sending = circuit({ baseMs: 100, maxMs: 3000 })
-  const database = circuit({ baseMs: 50, maxMs: 3000 })
-  const reach = circuit({ baseMs: 100, maxMs: 3000 })
+  const sending = circuit({ firstMs: 100, lastMs: 3000 })
+  const database = circuit({ firstMs: 50, lastMs: 3000 })
+  const reach = circuit({ firstMs: 100, lastMs: 3000 })
   const late = lateMarks()
   const canSend = () => reach.failingMs() <= settings.deadAfterMs
   const heart = heartbeat(db, id, { ...settings, canSend, log })
   // While others send what is due, only the transport's own word says that it works again; it may be wrong, so this
   // relay relies on it more and more rarely until a send has shown it.
-  const trials = circuit({ baseMs: settings.deadAfterMs, maxMs: MAX_TRIAL_MS })
+  const trials = circuit({ firstMs: settings.deadAfterMs, lastMs: MAX_TRIAL_MS })
   const abort = new AbortController()
   let schedule: Schedule | undefined
   let last: Promise<unknown> = Promise.resolve()
@@ -236,12 +236,13 @@ export function createRelay(
       stopping = true
       schedule?.stop()
       const deadline = setTimeout(() => abort.abort(), settings.closeDeadlineMs)
-      await within(settings.closeDeadlineMs + MARK_MS, async () => {
+      const finish = async () => {
         await Promise.allSettled([last, probing])
         late.hurry()
         await markSent(context, [], new Set(), emptyTally()).catch(() => {})
         await heart.leave()
-      })
+      }
+      await settlesWithin(finish(), settings.closeDeadlineMs + MARK_MS)
       clearTimeout(deadline)
     }
   }
@@ -258,9 +259,3 @@ const sum = (a: Tally, b: Tally): Tally => ({
   failed: a.failed + b.failed,
   dropped: a.dropped + b.dropped
 })
-
-async function within(ms: number, work: () => Promise<void>): Promise<void> {
-  const late = new AbortController()
-  await Promise.race([work(), sleep(ms, undefined, { signal: late.signal }).catch(() => {})])
-  late.abort()
-}

@@ -1,4 +1,4 @@
-import { backoffMs } from './backoff.ts'
+import { backoffMs } from '@steadfast/events/runtime'
 
 /** Keys of a topic whose last send failed, each with the time until which it is left alone. */
 export interface FailingKeys {
@@ -32,7 +32,7 @@ export function failingKeys(): FailingKeys {
       if (oldest !== undefined) keys.delete(oldest)
       keys.set(key, {
         failures: failures + 1,
-        until: performance.now() + backoffMs(failures, { baseMs: 200, maxMs: 10_000 })
+        until: performance.now() + backoffMs(failures, { firstMs: 200, lastMs: 10_000 })
       })
     },
     failures: key => keys.get(key)?.failures ?? 0,

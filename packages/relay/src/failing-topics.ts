@@ -50,7 +50,7 @@ interface State {
   nextLook: number
 }
 
-const BACK_OFF = { baseMs: 100, maxMs: 5000 }
+const BACK_OFF = { firstMs: 100, lastMs: 5000 }
 // So many failures in a row are more than a moment.
 const PERSISTENT = 3
 // A fetch carries them as a parameter. Past the bound the one that has been waiting longest is tried early.

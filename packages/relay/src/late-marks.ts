@@ -1,5 +1,5 @@
+import { backoffMs } from '@steadfast/events/runtime'
 import type { MarkResult } from '@steadfast/store/internal'
-import { backoffMs } from './backoff.ts'
 
 /** An event that the broker acknowledged, as it was read. */
 export interface SentEvent {
@@ -46,7 +46,7 @@ export function lateMarks(): LateMarks {
         else if (late.delete(seq)) settled++
       }
       if (settled > 0 || late.size === 0) failures = 0
-      until = late.size === 0 ? 0 : performance.now() + backoffMs(failures++, { baseMs: 50, maxMs: 3000 })
+      until = late.size === 0 ? 0 : performance.now() + backoffMs(failures++, { firstMs: 50, lastMs: 3000 })
     },
     hurry() {
       until = 0

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { settlesWithin } from '@steadfast/events/runtime'
 import {
   type Db,
   databaseProblem,
@@ -146,10 +146,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
     retention: settings.retention,
     async close() {
       closing = true
-      const late = new AbortController()
-      const deadline = sleep(settings.closeDeadlineMs, undefined, { signal: late.signal }).catch(() => {})
-      await Promise.race([last, deadline])
-      late.abort()
+      await settlesWithin(last, settings.closeDeadlineMs)
     }
   }
 }

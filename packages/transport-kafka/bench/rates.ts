@@ -4,7 +4,6 @@ import { launchKafka } from '@steadfast/dev-services'
 import type { Outgoing } from '@steadfast/events'
 import kafkajs from 'kafkajs'
 import { createKafkaTransport } from '../src/index.ts'
-import { deferred } from '../src/within.ts'
 
 const TOTAL = Number(process.argv[2] ?? 300_000)
 const BATCH = 1000
@@ -74,7 +73,7 @@ for (const [what, headers] of [
   await producer.disconnect()
   await rate(`consume, ${what}`, async () => {
     let seen = 0
-    const all = deferred<void>()
+    const all = Promise.withResolvers<void>()
     const subscription = await transport.subscribe(
       { group: randomUUID(), topics: [topic], maxInFlight: 1000 },
       delivery => {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkRewind, type Delivery, type SubscribeOptions, type Subscription } from '@steadfast/events'
+import { settlesWithin } from '@steadfast/events/runtime'
 import type { Assignment } from './assignment.ts'
 import type { Member } from './driver.ts'
 import { NotJoined } from './errors.ts'
 import { countLag, findBehind, readEnds } from './offsets.ts'
 import { type SuperviseContext, type Supervisor, supervise } from './supervise.ts'
-import { settled } from './within.ts'
 
 // Enough for a join that nothing is in the way of. Another one goes on in the background: after a crash the broker may
 // wait for the dead member until its session ends, and the start of a server must not.
@@ -23,7 +23,7 @@ export async function subscribe(
   const topics = [...new Set(options.topics)]
   const supervisor = supervise(context, { ...options, topics }, onDelivery)
   supervisors.add(supervisor)
-  await settled(supervisor.started, FIRST_JOIN_MS)
+  await settlesWithin(supervisor.started, FIRST_JOIN_MS)
 
   async function joined(): Promise<{ member: Member; assignment: Assignment }> {
     const end = Date.now() + settings.requestTimeoutMs
@@ -49,7 +49,7 @@ export async function subscribe(
     pause: () => supervisor.setPaused(true),
     resume: () => supervisor.setPaused(false),
     async lag(upTo) {
-      await settled(supervisor.member()?.commit() ?? Promise.resolve(), settings.requestTimeoutMs)
+      await settlesWithin(supervisor.member()?.commit() ?? Promise.resolve(), settings.requestTimeoutMs)
       return countLag(cluster, group, topics, upTo)
     },
     end: async () => JSON.stringify(await readEnds(cluster, topics)),

@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Delivery, SubscribeOptions } from '@steadfast/events'
+import { settlesWithin } from '@steadfast/events/runtime'
 import { nameIn } from './broker-error.ts'
 import { type Driver, type Member, REVOCATION_DRAIN_MS } from './driver.ts'
 import type { Logger, Settings } from './options.ts'
 import type { TopicInfos } from './topic-info.ts'
 import { createNap } from './wait.ts'
-import { asError, deferred, settled } from './within.ts'
+import { asError } from './within.ts'
 
 /** Keeps a group membership, whatever happens to the broker. */
 export interface Supervisor {
@@ -52,7 +53,7 @@ export function supervise(
   let backoffMs = FIRST_BACKOFF_MS
   let endLife: () => void = () => undefined
   const nap = createNap()
-  const start = deferred<void>()
+  const start = Promise.withResolvers<void>()
   const finished = run()
 
   async function run(): Promise<void> {
@@ -84,7 +85,7 @@ export function supervise(
       await nap.take(TOPIC_POLL_MS)
       return undefined
     }
-    const end = deferred<Error | undefined>()
+    const end = Promise.withResolvers<Error | undefined>()
     const mine = driver.createMember({
       group,
       topics: present,
@@ -132,7 +133,7 @@ export function supervise(
         endLife()
         nap.end()
       }
-      await settled(finished, 1000)
+      await settlesWithin(finished, 1000)
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Subscription, Transport } from '@steadfast/events'
+import { settlesWithin } from '@steadfast/events/runtime'
 import type { ClientConfig } from 'pg'
 import { channelOf, createAnnouncer } from './announce.ts'
 import { connect } from './connect.ts'
@@ -44,7 +45,7 @@ export function createPostgresTransport(options: PostgresTransportOptions): Post
     const leaving = [...subscriptions].map(async subscription => (await subscription).close(deadlineMs))
     await Promise.allSettled(leaving)
     const remainingMs = () => Math.max(100, end - performance.now())
-    await within(Promise.all([connection.stop(), purging.stop(), listener?.stop()]), remainingMs())
+    await settlesWithin(Promise.all([connection.stop(), purging.stop(), listener?.stop()]), remainingMs())
     await db.close(remainingMs())
   }
 
@@ -106,13 +107,4 @@ export function createPostgresTransport(options: PostgresTransportOptions): Post
 function configOf(pool: Settings['pool']): ClientConfig {
   const { password } = pool?.options ?? {}
   return { ...pool?.options, ...(password === undefined ? {} : { password }) }
-}
-
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, over])
-  clearTimeout(timer)
 }

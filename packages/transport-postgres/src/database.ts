@@ -1,4 +1,5 @@
 import { OWN_TYPES } from '@steadfast/events/postgres'
+import { settlesWithin } from '@steadfast/events/runtime'
 import pg from 'pg'
 import { Aborted, Closed, TimedOut } from './errors.ts'
 import type { Logger, Settings } from './options.ts'
@@ -73,7 +74,7 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
   // The pool's end() leaves those who wait for a connection waiting, so they are finished, or cancelled, before.
   async function finish(deadlineMs: number): Promise<void> {
     const settled = Promise.allSettled([...running].map(({ work }) => work))
-    await Promise.race([settled, delay(deadlineMs)])
+    await settlesWithin(settled, deadlineMs)
     for (const { cancel } of running) cancel(new Closed())
     await settled
   }
@@ -91,7 +92,7 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
       if (closed) return
       closed = true
       await finish(deadlineMs)
-      if (own) await Promise.race([pool.end(), delay(deadlineMs)])
+      if (own) await settlesWithin(pool.end(), deadlineMs)
       else pool.off('error', onIdleError).off('connect', onConnect)
     }
   }
@@ -163,6 +164,6 @@ function startBound({ timeoutMs, signal }: Limits): Bound {
   }
 }
 
-function delay(ms: number): Promise<void> {
+function _delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms).unref())
 }

@@ -1,3 +1,4 @@
+import { backoffMs } from '@steadfast/events/runtime'
 /** Something that is done again and again. */
 export interface Loop {
   /** Does it soon; during a run, once more after it. A pause after a failure is not cut short. */
@@ -45,7 +46,8 @@ export function startLoop({ run, onError, gatherMs = 0 }: LoopOptions): Loop {
   }
 
   async function rest(waitMs: number): Promise<void> {
-    if (failures > 0) return sleep(backoffMs(failures), false)
+    if (failures > 0)
+      return sleep(backoffMs(failures - 1, { firstMs: FIRST_BACKOFF_MS, lastMs: LAST_BACKOFF_MS }), false)
     if (!poked && waitMs > 0) await sleep(waitMs, true)
     if (gatherMs > 0 && !stopped) await sleep(gatherMs, false)
   }
@@ -79,9 +81,4 @@ export function startLoop({ run, onError, gatherMs = 0 }: LoopOptions): Loop {
       return cycling
     }
   }
-}
-
-function backoffMs(failures: number): number {
-  const full = Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures - 1, 10))
-  return full * (0.5 + Math.random() / 2)
 }

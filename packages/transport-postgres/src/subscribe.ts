@@ -1,4 +1,5 @@
 import { checkRewind, type Delivery, type SubscribeOptions, type Subscription } from '@steadfast/events'
+import { settlesWithin } from '@steadfast/events/runtime'
 import { Closed, NotMember } from './errors.ts'
 import { restart } from './holdings.ts'
 import { type Member, type SubscribeContext, startMember } from './member.ts'
@@ -71,8 +72,7 @@ function closer({ settings, logger }: SubscribeContext, member: Member): Subscri
     member.closing = true
     await Promise.race([member.idle(), expired])
     clearTimeout(timer)
-    const leaving = leave()
-    await Promise.race([leaving, delay(Math.min(LEAVE_MS, settings.leaseMs))])
+    await settlesWithin(leave(), Math.min(LEAVE_MS, settings.leaseMs))
   }
 
   async function leave(): Promise<void> {
@@ -97,6 +97,6 @@ function closer({ settings, logger }: SubscribeContext, member: Member): Subscri
   }
 }
 
-function delay(ms: number): Promise<void> {
+function _delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms).unref())
 }

@@ -1,9 +1,10 @@
+import { settlesWithin } from '@steadfast/events/runtime'
 import kafkajs, { type Admin } from 'kafkajs'
 import { nameIn } from '../broker-error.ts'
 import type { Cluster, Offsets, TopicView } from '../driver.ts'
 import { NoAnswer, TransportClosed } from '../errors.ts'
 import type { Logger, Settings } from '../options.ts'
-import { settled, within } from '../within.ts'
+import { within } from '../within.ts'
 import { type Client, createClient } from './client.ts'
 import { readError } from './kafkajs-error.ts'
 
@@ -139,7 +140,7 @@ export function askCluster(settings: Settings, logger: Logger): Cluster {
       const lent = current
       current = undefined
       if (!lent) return
-      await settled(lent.admin.disconnect(), settings.requestTimeoutMs)
+      await settlesWithin(lent.admin.disconnect(), settings.requestTimeoutMs)
       lent.client.destroy(new TransportClosed())
     }
   }

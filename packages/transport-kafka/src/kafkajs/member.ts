@@ -1,10 +1,11 @@
+import { settlesWithin } from '@steadfast/events/runtime'
 import type { Consumer } from 'kafkajs'
 import { type Commit, createAssignment } from '../assignment.ts'
 import { type Committer, createCommitter } from '../commit.ts'
 import type { Member, Membership } from '../driver.ts'
 import { TransportClosed } from '../errors.ts'
 import type { Logger, Settings } from '../options.ts'
-import { settled } from '../within.ts'
+
 import { ASSIGNERS } from './assigner.ts'
 import { createClient } from './client.ts'
 import { createHandler, type Handler, type MemberState } from './hand-out.ts'
@@ -95,7 +96,7 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
   async function stop(drainMs: number): Promise<void> {
     state.stopping = true
     await handler.drained(drainMs)
-    if (!state.ended) await settled(committer.commit(), GRACE_MS)
+    if (!state.ended) await settlesWithin(committer.commit(), GRACE_MS)
     state.ended = true
     handler.endAssignment()
     unwatch()
@@ -104,7 +105,7 @@ export function createMember(settings: Settings, logger: Logger, membership: Mem
     // kafkajs first hears that it stops; only then may its batches end, or they would be fetched again.
     const gone = consumer.disconnect()
     handler.gate.wakeAll()
-    await settled(gone, GRACE_MS + settings.maxWaitTimeMs)
+    await settlesWithin(gone, GRACE_MS + settings.maxWaitTimeMs)
     client.destroy(new TransportClosed())
   }
 }

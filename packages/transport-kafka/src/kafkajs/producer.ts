@@ -1,3 +1,4 @@
+import { settlesWithin } from '@steadfast/events/runtime'
 import kafkajs, { type Producer as Client } from 'kafkajs'
 import { brokerError } from '../broker-error.ts'
 import { isAnswer } from '../classify-error.ts'
@@ -5,7 +6,7 @@ import { createConnector } from '../connector.ts'
 import { type PartitionBatch, type Producer, partitionName } from '../driver.ts'
 import { TransportClosed } from '../errors.ts'
 import type { Logger, Settings } from '../options.ts'
-import { asError, settled, within } from '../within.ts'
+import { asError, within } from '../within.ts'
 import { createClient } from './client.ts'
 import { readError } from './kafkajs-error.ts'
 
@@ -88,7 +89,7 @@ export function createProducer(settings: Settings, logger: Logger, onConnected: 
       const last = live
       live = undefined
       if (last === undefined) return
-      await settled(last.producer.disconnect(), deadlineMs)
+      await settlesWithin(last.producer.disconnect(), deadlineMs)
       last.destroy(new TransportClosed())
     }
   }

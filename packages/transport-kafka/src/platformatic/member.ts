@@ -1,4 +1,5 @@
 import { heartbeatV4, leaveGroupV5, offsetCommitV8 } from '@platformatic/kafka'
+import { settlesWithin } from '@steadfast/events/runtime'
 import { type Assignment, type Commit, createAssignment } from '../assignment.ts'
 import { brokerError, nameIn, nameOfError } from '../broker-error.ts'
 import { type Committer, createCommitter } from '../commit.ts'
@@ -7,7 +8,7 @@ import { createGate } from '../gate.ts'
 import type { Logger, Settings } from '../options.ts'
 import { describeUnread } from '../share.ts'
 import { createDrain, createNap } from '../wait.ts'
-import { asError, settled, within } from '../within.ts'
+import { asError, within } from '../within.ts'
 import { createCoordinator } from './coordinator.ts'
 import { createFetcher } from './fetch-loop.ts'
 import { type Generation, joinGroup } from './join-group.ts'
@@ -88,7 +89,7 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
       // Whoever is no longer a member has nothing to commit.
       if (why === 'rebalance') {
         await drained(REVOCATION_DRAIN_MS)
-        await settled(committer.commit(), GRACE_MS)
+        await settlesWithin(committer.commit(), GRACE_MS)
       } else memberId = why === 'unknown' ? '' : memberId
       endAssignment()
     }
@@ -181,12 +182,12 @@ export function createMember(cluster: OpenCluster, settings: Settings, logger: L
   async function stop(drainMs: number): Promise<void> {
     draining = true
     await drained(drainMs)
-    if (!isLeft()) await settled(committer.commit(), GRACE_MS)
+    if (!isLeft()) await settlesWithin(committer.commit(), GRACE_MS)
     phase = 'left'
     endAssignment()
     nap.end()
     committer.stop()
-    await settled(leave(), GRACE_MS)
+    await settlesWithin(leave(), GRACE_MS)
     for (const connections of [joining, beating, fetching]) connections.destroy()
   }
 
