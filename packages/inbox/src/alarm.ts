@@ -1,7 +1,7 @@
 import type { NewDelivery } from '@steadfast/store/internal'
 import { clip } from './believe.ts'
 import { channels } from './channels.ts'
-import { CLAIMS } from './classify.ts'
+import { CLAIMS } from './delivery-error.ts'
 import type { Consumer } from './types.ts'
 
 /** Says what a person must see. What others can cause by a message is a warning, of which each source has a share. */

@@ -2,12 +2,12 @@ import { createLogSampler, type Delivery } from '@steadfast/events'
 import type {} from '@steadfast/events/fastify'
 import type {} from '@steadfast/outbox'
 import { boundedQueries, storeOn, turnUnanswered } from '@steadfast/store/internal'
-import { acceptDelivery } from './accept-delivery.ts'
-import { createGate } from './gate.ts'
+import { createBreaker } from './breaker.ts'
+import { consume } from './consume.ts'
 import { createKeyChains } from './key-chains.ts'
 import { createMembership } from './membership.ts'
 import { createReplays } from './replays.ts'
-import { retryDue } from './retry-due.ts'
+import { retryDue } from './retry.ts'
 import { createSlowTypes } from './slow-types.ts'
 import type { Accepted, Consumer, Runtime } from './types.ts'
 import { countLeft } from './unknown.ts'
@@ -26,18 +26,18 @@ const COUNT_LEFT_MS = 10_000
 export function createConsumer(runtime: Runtime, name: string): Consumer {
   const { pauseMs, pauseMaxMs } = runtime.options
   const log = runtime.fastify.log.child({ consumer: name })
-  const gate = createGate({
+  const breaker = createBreaker({
     pauseMs,
     pauseMaxMs,
-    onClose(err) {
+    onOpen(err) {
       consumer.subscription?.pause()
       consumer.membership.watch()
-      log.error({ err }, 'paused: the world is wrong, not an event')
+      log.error({ err }, 'consumer paused: a dependency is failing, not a single event')
     },
-    onOpen() {
+    onClose() {
       consumer.membership.calm()
       consumer.subscription?.resume()
-      log.info('resumed')
+      log.info('consumer resumed')
     },
     onStarve: () => consumer.subscription?.resume()
   })
@@ -48,7 +48,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
     isOwn: name === runtime.group,
     db: storeOn(bounded, runtime.schema),
     log,
-    gate,
+    breaker,
     chains: createKeyChains(),
     slowTypes: createSlowTypes({
       ...runtime.options,
@@ -93,7 +93,7 @@ export async function startConsumer(consumer: Consumer): Promise<void> {
 
 /** Works on a delivery, and remembers that it does, for the time when the server closes. */
 export async function takeIn(consumer: Consumer, delivery: Delivery): Promise<Accepted> {
-  const work = acceptDelivery(consumer, delivery)
+  const work = consume(consumer, delivery)
   consumer.running.add(work)
   try {
     return await work
@@ -155,9 +155,9 @@ function lookForReplays(consumer: Consumer): Promise<void> {
  * is not done comes again.
  */
 export async function stopConsumers(consumers: readonly Consumer[], { active, options }: Runtime): Promise<void> {
-  for (const { subscription, gate } of consumers) {
+  for (const { subscription, breaker } of consumers) {
     subscription?.pause()
-    gate.end()
+    breaker.end()
   }
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>(resolve => {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { contextOf, deliveryConstraint } from './context.ts'
 import { DataRefused } from './errors.ts'
+import { runHandler, type UserHandler } from './handle.ts'
 import type { Handler, Registry } from './registry.ts'
-import { runHandler, type UserHandler } from './run-handler.ts'
 
 /** A type in a path: as it is, or encoded where it has characters that mean something to a router. */
 const inPath = (type: string): string =>

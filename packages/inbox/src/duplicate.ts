@@ -8,7 +8,7 @@ import {
   storeOn,
   tellParked
 } from '@steadfast/store/internal'
-import { parkAnswered, signalsTo } from './conclude.ts'
+import { parkAnswered, signalsTo } from './answers.ts'
 import { inProgressSignal } from './signals.ts'
 import type { Consumer } from './types.ts'
 

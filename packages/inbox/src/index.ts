@@ -5,7 +5,7 @@ import { getDelivery, storeOn } from '@steadfast/store/internal'
 import type {} from '@steadfast/sweeper'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { signalsTo } from './conclude.ts'
+import { signalsTo } from './answers.ts'
 import { createConsumer, pollConsumer, startConsumer, stopConsumers, tickConsumer, topicsOf } from './consumer.ts'
 import { addDeliveryConstraint, eventOf } from './context.ts'
 import { jsonParser } from './decode-delivery.ts'
@@ -112,8 +112,8 @@ async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<voi
   const decoration: Inbox = {
     group,
     health() {
-      for (const { name, gate, membership } of all()) {
-        const reason = gate.reason()
+      for (const { name, breaker, membership } of all()) {
+        const reason = breaker.reason()
         const how = membership.hasLeft() ? 'left' : 'paused'
         if (reason !== undefined) return { ready: false, reason: `group "${name}" is ${how}: ${reason}` }
       }

@@ -17,13 +17,16 @@ export function createMembership(of: () => Consumer, join: () => Promise<void>):
   /** Left only for want of a database, and while the broker would hand the partitions to others. */
   async function leaveUnlessWell(): Promise<void> {
     const consumer = of()
-    const { gate, closing, host, log, subscription } = consumer
-    if (gate.isOpen() || closing.aborted || subscription === undefined) return
+    const { breaker, closing, host, log, subscription } = consumer
+    if (breaker.isClosed() || closing.aborted || subscription === undefined) return
     if (!host.transport.health().ready || !(await isDatabaseAway())) return watch()
-    if (gate.isOpen() || closing.aborted) return
+    if (breaker.isClosed() || closing.aborted) return
     state = 'leaving'
-    log.error({ reason: gate.reason() }, 'the database is away: leaves the group, so that others take its partitions')
-    gate.leave()
+    log.error(
+      { reason: breaker.reason() },
+      'the database is away: leaves the group, so that others take its partitions'
+    )
+    breaker.leave()
     consumer.subscription = undefined
     await subscription.close(0)
     state = 'left'
@@ -32,12 +35,12 @@ export function createMembership(of: () => Consumer, join: () => Promise<void>):
 
   async function joinAgain(): Promise<void> {
     const consumer = of()
-    const { gate, closing, log, options } = consumer
+    const { breaker, closing, log, options } = consumer
     for (let pauseMs = options.pauseMs; !closing.aborted; pauseMs = Math.min(pauseMs * 2, options.pauseMaxMs)) {
       await pause(pauseMs, consumer.closing)
       if (closing.aborted || (await isDatabaseAway())) continue
       log.info('the database answers: joins the group again')
-      gate.open()
+      breaker.reset()
       await join()
       state = 'member'
       return

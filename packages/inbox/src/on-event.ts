@@ -2,9 +2,9 @@ import type { EventContract } from '@steadfast/events'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deliverTo } from './deliver-to.ts'
+import type { UserHandler } from './handle.ts'
 import { type HandlerOptions, type ParsedOptions, parseHandlerOptions } from './options.ts'
 import type { Registry } from './registry.ts'
-import type { UserHandler } from './run-handler.ts'
 import type { DeliveredEvent } from './types.ts'
 
 /** The request of a delivery: its body is the event's data, checked by the contract and otherwise as they came. */

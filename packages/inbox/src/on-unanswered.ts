@@ -4,9 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { deliverTo } from './deliver-to.ts'
 import { NoRequest } from './errors.ts'
+import type { UserHandler } from './handle.ts'
 import { type ParsedOptions, parseReactionOptions, type ReactionOptions } from './options.ts'
 import type { Registry } from './registry.ts'
-import type { UserHandler } from './run-handler.ts'
 import type { DeliveredEvent, Host } from './types.ts'
 
 /** Tells of a request of this service's own: its body is the request's data, `event` the request as it was sent. */

@@ -19,7 +19,7 @@ import {
 } from '@steadfast/store/internal'
 import { raise } from './alarm.ts'
 import { clip } from './believe.ts'
-import { storable } from './classify.ts'
+import { storable } from './delivery-error.ts'
 import { UnaskedSignal } from './errors.ts'
 import type { Consumer } from './types.ts'
 

@@ -3,7 +3,7 @@ import type {} from '@steadfast/events/fastify'
 import type { TransactionControl } from '@steadfast/outbox'
 import type { Db, DeliveryError, NewDelivery, Replay, Unanswered, UnknownCount } from '@steadfast/store/internal'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Gate } from './gate.ts'
+import type { Breaker } from './breaker.ts'
 import type { KeyChains } from './key-chains.ts'
 import type { ParsedOptions } from './options.ts'
 import type { Handler, Registry } from './registry.ts'
@@ -40,13 +40,13 @@ export interface Consumer extends Runtime {
   /** The inbox outside a handler's transaction. */
   readonly db: Db
   readonly log: FastifyBaseLogger
-  readonly gate: Gate
+  readonly breaker: Breaker
   readonly chains: KeyChains
   readonly slowTypes: SlowTypes
   readonly membership: Membership
   /** Deliveries that were set aside and run now: id and type. */
   readonly retrying: Map<string, string>
-  /** Set-aside deliveries that closed a gate which was open, and how often. */
+  /** Set-aside deliveries that met a wrong world while others got through, and how often. */
   readonly alone: Map<string, number>
   /** Types whose handlers asked to wait for longer than they are let. */
   readonly longWaits: Set<string>
@@ -111,8 +111,8 @@ export interface Item {
   data: unknown
   deliveredAt: Date
   handler: Handler
-  /** A row of the inbox that was set aside, with its count of attempts. */
-  stored?: { attempts: number }
+  /** Out of the inbox again: how many of its failures count, and how often it alone has met a wrong world. */
+  stored?: { attempts: number; alone: number }
 }
 
 /** One run of a delivery through its route, from `inject` to the outcome. */
@@ -127,7 +127,7 @@ export interface DeliveryContext {
   /** How far it came: it is in, or before, these hooks · the inbox's own statements · the handler. */
   stage: 'onRequest' | 'preValidation' | 'preHandler' | 'inbox' | 'handler'
   tx?: TransactionControl
-  /** What ended without the handler: see `run-handler.ts`. */
+  /** What ended without the handler: see `handle.ts`. */
   ended?: 'duplicate' | 'blocked' | 'lost' | 'skipped' | undefined
   /** The first error that Fastify saw. */
   error?: unknown
@@ -137,8 +137,8 @@ export interface DeliveryContext {
   event?: DeliveredEvent
 }
 
-/** What one run of a delivery came to; see the outcome table in the README. */
-export type Attempt =
+/** What one run of a delivery came to. */
+export type Run =
   | { kind: 'done'; how: 'handled' | 'duplicate' | 'blocked' | 'lost' | 'skipped'; status: number }
   | { kind: 'verdict'; status: number; error: DeliveryError; alarm?: string; replay?: Replay | undefined }
   /** Its handler asks to be asked later. `cut`: it asked for more than an hour. */
@@ -179,4 +179,21 @@ export interface Accepted {
   eventId: string
   status?: number
   error?: DeliveryError
+}
+
+/** A delivery that has just arrived. */
+export interface Fresh {
+  row: NewDelivery
+  raw: Buffer
+  /** The id for a delivery whose own counts for nothing. */
+  placeId(): string
+}
+
+/** Why a delivery is refused. `alarm`: a code of what a person must see. */
+export interface Verdict {
+  status: number
+  error: DeliveryError
+  alarm?: string | undefined
+  /** Only if the patience with a delivery that this process does not know is over. Default false. */
+  expired?: boolean
 }

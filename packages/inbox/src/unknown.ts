@@ -8,16 +8,14 @@ import {
   turnUnknown,
   type UnknownCount
 } from '@steadfast/store/internal'
+import { refuse, refuseUnstorable, storeFresh } from './apply.ts'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
-import { asDeliveryError } from './classify.ts'
-import { refuse } from './conclude.ts'
 import { isNewer } from './data-version.ts'
+import { asDeliveryError } from './delivery-error.ts'
 import { NewerVersion, UnknownType } from './errors.ts'
-import { type Fresh, storeFresh } from './refuse-fresh.ts'
 import type { Handler } from './registry.ts'
-import type { Accepted, Consumer } from './types.ts'
-import { refuseUnstorable } from './unstorable.ts'
+import type { Accepted, Consumer, Fresh } from './types.ts'
 import { untilItWorks } from './until-it-works.ts'
 
 /** The handler of this process for a delivery, or why there is none. */

@@ -1,7 +1,9 @@
 import { backoffMs, pause } from '@steadfast/events/runtime'
 import { isAboutRow } from './about-row.ts'
 import type { Consumer } from './types.ts'
-import { STORE_TRIES } from './unstorable.ts'
+
+/** So often it is tried to store what became of a delivery, before it is refused without its body. */
+export const STORE_TRIES = 3
 
 /**
  * Runs bookkeeping outside a handler until the database has done it: what fails here is not the event's fault, unless the
@@ -14,7 +16,7 @@ export async function untilItWorks<T>(
 ): Promise<T> {
   let failure: unknown
   for (let tries = 0; ; ) {
-    const pass = await consumer.gate.enter()
+    const pass = await consumer.breaker.enter()
     if (pass === undefined) throw new Error('the group is left')
     try {
       const result = tries < STORE_TRIES ? await work() : await otherwise(failure)

@@ -151,7 +151,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [2, 'every delivery ends in an outcome that stays'],
     edits: [
       inFile(
-        'inbox/src/accept-delivery',
+        'inbox/src/consume',
         'if (refusal !== undefined) return await refuseRaw(consumer, fresh, refusal)',
         "if (refusal !== undefined) return { outcome: 'ignored', eventId: row.eventId }"
       )
@@ -163,9 +163,9 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [6, 'nothing stays unfinished beyond its attempts: a person hears of it'],
     edits: [
       inFile(
-        'inbox/src/retry-due',
-        'const delayMs = retry.delaysMs[attempts - 1]',
-        'const delayMs = retry.delaysMs[attempts - 1] ?? retry.delaysMs.at(-1)'
+        'inbox/src/decide',
+        'const delayMs = options.retry.delaysMs[attempts - 1]',
+        'const delayMs = options.retry.delaysMs[attempts - 1] ?? options.retry.delaysMs.at(-1)'
       )
     ],
     catchBy: byTest('inbox/test/outcomes')
@@ -173,13 +173,13 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'closed-door-is-a-verdict',
     invariant: [6, 'what is wrong with the world refuses no event'],
-    edits: [inFile('inbox/src/classify', "if (stage !== 'handler') {", "if (stage !== 'handler' && status !== 422) {")],
+    edits: [inFile('inbox/src/run', "if (stage !== 'handler') {", "if (stage !== 'handler' && status !== 422) {")],
     catchBy: byTest('inbox/test/world')
   },
   {
     name: 'set-aside-never-probes',
     invariant: [6, 'what is set aside finds its way back by itself'],
-    edits: [inFile('inbox/src/retry-due', 'gate.mayEnter() && !closing.aborted', 'gate.isOpen() && !closing.aborted')],
+    edits: [inFile('inbox/src/retry', 'breaker.mayEnter() && !closing.aborted', 'breaker.isClosed() && !closing.aborted')],
     catchBy: byTest('inbox/test/world')
   },
   {
@@ -231,9 +231,9 @@ export const guaranteeMutants: readonly Mutant[] = [
     invariant: [14, 'the data of events are seen only by whom the authorizer allows'],
     edits: [
       inFile(
-        'inbox/src/process-item',
-        'consumer.log.warn({ eventId: row.eventId, type: row.type, attempts, err: error }',
-        'consumer.log.warn({ eventId: row.eventId, type: row.type, attempts, data: item.data, err: error }'
+        'inbox/src/apply',
+        '{ eventId: row.eventId, type: row.type, attempts: decision.attempts, err: error }',
+        '{ eventId: row.eventId, type: row.type, data: item.data, err: error }'
       )
     ],
     catchBy: byTest('inbox/test/no-data-in-logs')

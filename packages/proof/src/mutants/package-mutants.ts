@@ -176,7 +176,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [2, 'the offset advances after the effect: a crash in between loses nothing'],
     edits: [
       inbox(
-        'accept-delivery',
+        'consume',
         '    const accepted = await route(',
         '    delivery.done()\n    const accepted = await route('
       )
@@ -186,7 +186,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'inbox-row-outside-transaction',
     invariant: [2, 'effect and inbox row commit together'],
-    edits: [inbox('run-handler', 'const db = storeOn(tx, context.consumer.schema)', 'const db = context.consumer.db')],
+    edits: [inbox('handle', 'const db = storeOn(request.tx, context.consumer.schema)', 'const db = context.consumer.db')],
     catchBy: [byTest('inbox/test/outcomes'), byTest('inbox/test/zombie')]
   },
   {
@@ -194,9 +194,9 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [4, 'first-seen order per key equals commit order'],
     edits: [
       inbox(
-        'accept-delivery',
-        'consumer.chains.run(row, () => processItem(consumer, item))',
-        'processItem(consumer, item)'
+        'consume',
+        'consumer.chains.run(row, () => runToEnd(consumer, item))',
+        'runToEnd(consumer, item)'
       )
     ],
     catchBy: byTest('inbox/test/order')
@@ -210,7 +210,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'waits-in-memory',
     invariant: [6, 'a key that waits holds no places of others'],
-    edits: [inbox('waiting', 'const IN_MEMORY_WAITS = 3', 'const IN_MEMORY_WAITS = 30')],
+    edits: [inbox('decide', 'const IN_MEMORY_WAITS = 3', 'const IN_MEMORY_WAITS = 30')],
     catchBy: byTest('inbox/test/waiting')
   },
   {
@@ -222,7 +222,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'conflicts-for-ever',
     invariant: [6, 'a transaction that is in the way of others is not retried for ever'],
-    edits: [inbox('process-item', '++tries.conflicts > CONFLICT_TRIES', '++tries.conflicts > 3 * CONFLICT_TRIES')],
+    edits: [inbox('decide', 'if (conflicts > CONFLICT_RUNS)', 'if (conflicts > 3 * CONFLICT_RUNS)')],
     catchBy: byTest('inbox/test/waiting')
   },
   {
@@ -230,14 +230,14 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [6, 'a group finds its way back when the world is right again'],
     edits: [
       inbox(
-        'process-item',
-        '      pass.good()\n      await pause(consumer, backoff(item.handler',
-        '      pass.neutral()\n      await pause(consumer, backoff(item.handler'
+        'decide',
+        "return { deed: 'run-again', afterMs, ...good, history: { ...history, failures",
+        "return { deed: 'run-again', afterMs, breaker: { says: 'neutral' }, history: { ...history, failures"
       ),
       inbox(
-        'process-item',
-        "  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })\n  pass.good()",
-        "  const stored = await setAside(consumer.db, row, { state: 'RETRY', body: raw, attempts, dueInMs, error })\n  pass.neutral()"
+        'decide',
+        "failures: 0 }, breaker: { says: 'good' } }",
+        "failures: 0 }, breaker: { says: 'neutral' } }"
       )
     ],
     catchBy: byTest('inbox/test/world')
@@ -245,7 +245,7 @@ export const packageMutants: readonly Mutant[] = [
   {
     name: 'slow-key-delays-retries',
     invariant: [6, 'a delivery that takes long keeps no other from being retried'],
-    edits: [inbox('retry-due', 'await Promise.race(look.running)', 'await Promise.all(look.running)')],
+    edits: [inbox('retry', 'await Promise.race(look.running)', 'await Promise.all(look.running)')],
     catchBy: byTest('inbox/test/retry-pool')
   },
   {
@@ -277,8 +277,8 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [6, 'a refused request is parked at its sender, not resent until it times out'],
     edits: [
       inbox(
-        'conclude',
-        '    if (signal !== undefined) await tx.write(signal)\n    parked = await parkAnswered(',
+        'apply',
+        '    if (signal !== undefined) await host.outbox.control(tx).write(signal)\n    parked = await parkAnswered(',
         '    parked = await parkAnswered('
       )
     ],
@@ -530,7 +530,7 @@ export const packageMutants: readonly Mutant[] = [
     invariant: [2, 'every committed event has its effect where a process of the group knows it'],
     edits: [
       inbox(
-        'accept-delivery',
+        'consume',
         'return await leaveFresh(consumer, fresh, handler)',
         'return await (row.type === raw.toString() ? leaveFresh(consumer, fresh, handler) : refuseRaw(consumer, fresh, handler))'
       )
@@ -603,7 +603,7 @@ export const packageMutants: readonly Mutant[] = [
     name: 'bystander-refuses',
     invariant: [6, 'a request is parked by a refusal of whom it asks, and of nobody else'],
     edits: [
-      inbox('conclude', 'contract.awaits?.from === consumer.host.outbox.source', 'contract.awaits?.from !== null')
+      inbox('answers', 'contract.awaits?.from === consumer.host.outbox.source', 'contract.awaits?.from !== null')
     ],
     catchBy: byTest('inbox/test/trust')
   },

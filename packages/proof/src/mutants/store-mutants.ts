@@ -140,7 +140,7 @@ export const storeMutants: readonly Mutant[] = [
     invariant: [1, 'nothing vanishes: what was to be taken back waits for a person'],
     edits: [
       {
-        file: 'packages/inbox/src/conclude.ts',
+        file: 'packages/inbox/src/apply.ts',
         find: 'if (isUnanswered(row)) return await hold(',
         replace: 'if (row.type === undefined) return await hold('
       }

@@ -1,23 +1,16 @@
-import { backoffMs, jitter, pause } from '@steadfast/events/runtime'
-import { type DeliveryError, findRunnable, retryLater, type StoredDelivery } from '@steadfast/store/internal'
-import { isAboutRow } from './about-row.ts'
-import { attempt } from './attempt.ts'
+import { findRunnable, type StoredDelivery } from '@steadfast/store/internal'
+import { refuse } from './apply.ts'
 import { disbelief } from './believe.ts'
-import { ALARMS, asDeliveryError } from './classify.ts'
-import { hold, refuse } from './conclude.ts'
-import { isUnanswered } from './context.ts'
+import { runToEnd } from './consume.ts'
 import { decodeData } from './decode-delivery.ts'
-import type { Pass } from './gate.ts'
-import { ALONE_TRIES, CONFLICT_TRIES } from './process-item.ts'
+import { ALARMS, asDeliveryError } from './delivery-error.ts'
 import type { Handler } from './registry.ts'
-import type { Attempt, Consumer, Item } from './types.ts'
+import type { Consumer, Item } from './types.ts'
 import { handlerFor, leaveStored } from './unknown.ts'
-import { refuseUnstorable } from './unstorable.ts'
-import { askedMs } from './waiting.ts'
+
+type StoredItem = Item & { stored: NonNullable<Item['stored']> }
 
 const BATCH = 100
-/** One that is asked to wait is asked again after so long, unless it said when. */
-const WAIT_MS = 5_000
 
 /** One look for what is due: it runs each delivery once, until none is left. */
 interface Look {
@@ -63,8 +56,8 @@ export function retryDue(consumer: Consumer): { begun: Promise<void>; ended: Pro
   return { begun, ended: goOn() }
 }
 
-const hasPlace = ({ gate, closing, retrying, concurrency }: Consumer) =>
-  gate.mayEnter() && !closing.aborted && retrying.size < concurrency
+const hasPlace = ({ breaker, closing, retrying, concurrency }: Consumer) =>
+  breaker.mayEnter() && !closing.aborted && retrying.size < concurrency
 
 /** Begins as many as may run at a time. */
 async function fill(consumer: Consumer, look: Look): Promise<void> {
@@ -122,7 +115,8 @@ function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
       if (ended) look.finished++
     })
     .catch(err => {
-      if (!consumer.closing.aborted) consumer.log.error({ err, eventId }, 'retry not recorded')
+      if (!consumer.closing.aborted)
+        consumer.log.error({ err, eventId }, 'a retry could not be recorded; it runs again')
     })
     .finally(() => {
       retrying.delete(eventId)
@@ -139,114 +133,30 @@ function begin(consumer: Consumer, look: Look, row: StoredDelivery): void {
 async function retryOne(consumer: Consumer, row: StoredDelivery): Promise<boolean> {
   const handler = handlerFor(consumer, row)
   if (handler instanceof Error) return await leaveStored(consumer, row, handler)
-  const item = itemOf(consumer, row, handler)
+  const alone = consumer.alone.get(row.eventId) ?? 0
+  const item = itemOf(consumer, row, handler, alone)
   if (item instanceof Error) {
     const { statusCode: status = 400, code = '' } = item as { statusCode?: number; code?: string }
     const verdict = { status, error: asDeliveryError(item, status), alarm: ALARMS.has(code) ? code : undefined }
     return await refuse(consumer, { row, raw: row.body ?? Buffer.alloc(0) }, verdict)
   }
-  if (!consumer.gate.mayEnter()) return false
-  const pass = await consumer.gate.enter()
-  if (pass === undefined) return false
-  const result = await attemptWithPatience(consumer, item)
-  try {
-    if (result.kind === 'world') return await meetWorld(consumer, item, row, result.error, pass)
-    consumer.alone.delete(row.eventId)
-    const ended = await conclude(consumer, item, row, result)
-    if (result.kind === 'abandoned') pass.neutral()
-    else pass.good()
-    return ended
-  } catch (error) {
-    if (!isAboutRow(error)) {
-      pass.bad(error)
-      throw error
-    }
-    pass.neutral()
-    return await refuseUnstorable(consumer, item, error)
-  }
+  const { outcome } = await runToEnd(consumer, item)
+  // Until its next turn.
+  if (outcome === 'abandoned' && item.stored.alone > 0) consumer.alone.set(row.eventId, item.stored.alone)
+  else consumer.alone.delete(row.eventId)
+  return outcome === 'handled' || outcome === 'refused'
 }
 
-/** As a fresh one: what meets a wrong world again and again, while others get through, is what is wrong. */
-async function meetWorld(
-  consumer: Consumer,
-  item: Item,
-  row: StoredDelivery,
-  error: DeliveryError,
-  pass: Pass
-): Promise<boolean> {
-  const { alone, gate } = consumer
-  const times = (alone.get(row.eventId) ?? 0) + 1
-  if (!gate.isOpen() || times <= ALONE_TRIES) {
-    if (gate.isOpen()) alone.set(row.eventId, times)
-    pass.bad(error)
-    return false
-  }
-  alone.delete(row.eventId)
-  const ended = await failAgain(consumer, item, row, { status: error.status ?? 500, error })
-  pass.neutral()
-  return ended
-}
-
-/** Transactions that are in the way of each other are not long. */
-async function attemptWithPatience(consumer: Consumer, item: Item): Promise<Attempt> {
-  for (let tries = 0; ; tries++) {
-    const result = await attempt(consumer, item)
-    if (result.kind !== 'again' || tries >= CONFLICT_TRIES || consumer.closing.aborted) return result
-    await pause(backoffMs(tries, { firstMs: 10, lastMs: 1_000 }), consumer.closing)
-  }
-}
-
-function itemOf(consumer: Consumer, row: StoredDelivery, handler: Handler): Item | Error {
+function itemOf(consumer: Consumer, row: StoredDelivery, handler: Handler, alone: number): StoredItem | Error {
   const doubt = disbelief(handler.contract, row)
   if (doubt !== undefined) return doubt
   const raw = row.body ?? Buffer.alloc(0)
   const placeId = () => row.eventId
+  const stored = { attempts: row.attempts, alone }
   try {
     const data = decodeData(consumer.parseJson, raw, consumer.options.bigIntegers)
-    return { row, raw, placeId, data, deliveredAt: row.receivedAt, handler, stored: { attempts: row.attempts } }
+    return { row, raw, placeId, data, deliveredAt: row.receivedAt, handler, stored }
   } catch (error) {
     return error as Error
   }
-}
-
-async function conclude(consumer: Consumer, item: Item, row: StoredDelivery, result: Attempt): Promise<boolean> {
-  const { slowTypes } = consumer
-  switch (result.kind) {
-    case 'done':
-      if (result.how === 'handled') slowTypes.succeeded(row.type)
-      return result.how === 'handled'
-    case 'verdict':
-      // Of a request of one's own: nobody else would hear of the refusal.
-      if (isUnanswered(row)) return await failAgain(consumer, item, row, result)
-      slowTypes.succeeded(row.type)
-      return await refuse(consumer, item, result)
-    case 'failure':
-    case 'again':
-      slowTypes.failed(row.type, row, result.error)
-      return await failAgain(consumer, item, row, result)
-    case 'wait':
-      await later(consumer, row, row.attempts, askedMs(consumer, row.type, result) ?? WAIT_MS, result.error)
-      return false
-    default:
-      return false
-  }
-}
-
-async function failAgain(
-  consumer: Consumer,
-  item: Item,
-  row: StoredDelivery,
-  { status, error }: { status: number; error: DeliveryError }
-): Promise<boolean> {
-  const { retry, onExhausted } = item.handler.options
-  const attempts = row.attempts + 1
-  const delayMs = retry.delaysMs[attempts - 1]
-  if (delayMs !== undefined) await later(consumer, row, attempts, jitter(delayMs), error)
-  else if (onExhausted === 'refuse') return await refuse(consumer, item, { status, error })
-  else await hold(consumer, row, { attempts, status, error })
-  return false
-}
-
-async function later(consumer: Consumer, row: StoredDelivery, attempts: number, dueInMs: number, error: DeliveryError) {
-  await retryLater(consumer.db, { consumer: row.consumer, eventId: row.eventId, attempts, dueInMs, error })
 }

@@ -1,39 +1,18 @@
-import { errors } from '@steadfast/events'
-import { type DeliveryError, sqlStateOf } from '@steadfast/store/internal'
+import { type DeliveryError, sqlStateOf, UNANSWERED_TYPE } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
-import {
-  AnswerRaced,
-  ConflictingAnswer,
-  DataRefused,
-  ForeignSource,
-  IdReused,
-  LateAnswer,
-  NotCommitted,
-  NotReached,
-  OrphanAnswer,
-  UnaskedSignal,
-  Unstorable,
-  WrongTopic
-} from './errors.ts'
+import { aboutRow, channels } from './channels.ts'
+import { deliveries, isUnanswered } from './context.ts'
+import { decodeData } from './decode-delivery.ts'
+import { ALARMS, asDeliveryError, codeOf, storable } from './delivery-error.ts'
+import { AnswerRaced, DataRefused, NoAnswer, NotCommitted, NotOpened, NotReached, Unstorable } from './errors.ts'
 import { readRetryAfter } from './retry-after.ts'
-import type { Attempt, DeliveryContext, Response } from './types.ts'
+import type { Consumer, DeliveryContext, Item, Response, Run } from './types.ts'
 
 const IN_THE_WAY = new Set(['40001', '40P01', '55P03'])
 const DOWN = /^(?:08|57P|53|58|25006)/
 /** A statement took too long, the handler idled too long, or its transaction lasted too long. */
 const TOO_LONG = new Set(['57014', '25P03', '25P04'])
 const NO_DATABASE = new Set(['SF_OUTBOX_NO_CONNECTION', 'SF_OUTBOX_CONNECTION_LOST', 'SF_OUTBOX_OUTCOME_UNKNOWN'])
-/** Codes of what is not believed to be what it says: it has no id of its own, and nobody is told. */
-export const DISBELIEVED: ReadonlySet<string> = new Set(
-  [errors.BadSignature, WrongTopic, ForeignSource, IdReused].map(E => new E().code)
-)
-/** Codes of these and of signals that nobody asked for: whoever writes to a topic can cause them. */
-export const CLAIMS: ReadonlySet<string> = new Set([...DISBELIEVED, new UnaskedSignal().code])
-/** Codes of what is not believed, and of answers that do not fit: they change nothing. */
-export const ALARMS: ReadonlySet<string> = new Set([
-  ...DISBELIEVED,
-  ...[ConflictingAnswer, LateAnswer, OrphanAnswer].map(E => new E('').code)
-])
 const RACED = new AnswerRaced('').code
 const DATA_REFUSED = new DataRefused('', '').code
 /** Who may have ended a delivery before its handler, by how far it came. */
@@ -45,8 +24,76 @@ const BEFORE = {
 const LATER = new Set([408, 425, 429, 503])
 const TIMEOUT = 'FST_ERR_HANDLER_TIMEOUT'
 
-/** Judges a run by its status, its error and how far it came. */
-export function classify(context: DeliveryContext, response: Response): Attempt {
+/** Beyond the handler's own time: for a handler that took the reply away, and so has no timeout any more. */
+const GRACE_MS = 1_000
+
+/** The server closes, and other plugins have not got as far as to let the inbox know. */
+const SERVER_CLOSES = 'FST_ERR_REOPENED_CLOSE_SERVER'
+
+/** Runs a delivery once through its route. Never rejects. */
+export async function runOnce(consumer: Consumer, item: Item): Promise<Run> {
+  if (consumer.closing.aborted) return { kind: 'abandoned' }
+  const context: DeliveryContext = { consumer, item, routed: false, stage: 'onRequest' }
+  try {
+    const response = await consumer.limit(async () => {
+      context.data = await openData(consumer, item)
+      consumer.active.add(context)
+      return await inject(context).finally(() => consumer.active.delete(context))
+    })
+    const run = judge(context, response)
+    if (run.kind === 'done' && channels.afterCommit.hasSubscribers)
+      channels.afterCommit.publish({ ...aboutRow(item.row), how: run.how })
+    // A route that is asked while the server closes answers 503 before its handler; that says nothing.
+    if (consumer.closing.aborted && run.kind !== 'done' && run.kind !== 'verdict') return { kind: 'abandoned' }
+    return run
+  } catch (error) {
+    if (consumer.closing.aborted || codeOf(error) === SERVER_CLOSES) return { kind: 'abandoned' }
+    if (error instanceof NotOpened) return { kind: 'failure', status: 500, error: asDeliveryError(error, 500) }
+    if (error instanceof NoAnswer) return { kind: 'failure', status: 504, error: asDeliveryError(error, 504) }
+    return { kind: 'world', sure: true, error: asDeliveryError(error) }
+  }
+}
+
+/** The data as their sender stated them. */
+async function openData({ options, parseJson }: Consumer, { row, raw, data }: Item): Promise<unknown> {
+  if (options.open === undefined) return data
+  const { id, source, key } = row.envelope
+  const type = isUnanswered(row) ? row.type.slice(UNANSWERED_TYPE.length) : row.type
+  const payload = raw.toString('utf8')
+  try {
+    const opened = await options.open(payload, { id, source, type, key })
+    if (typeof opened !== 'string') throw new TypeError('not a text')
+    return opened === payload ? data : decodeData(parseJson, Buffer.from(opened), options.bigIntegers)
+  } catch (error) {
+    throw Object.assign(new NotOpened(type, (error as Error).message), { cause: error })
+  }
+}
+
+function inject(context: DeliveryContext): Promise<Response> {
+  const { consumer, item } = context
+  const { url, options } = item.handler
+  const { traceparent, tracestate } = item.row.envelope.headers
+  const headers: Record<string, string> = {}
+  if (traceparent !== undefined) headers.traceparent = traceparent
+  if (tracestate !== undefined) headers.tracestate = tracestate
+  return new Promise((resolve, reject) => {
+    if (consumer.closing.aborted) return reject(new Error('closing'))
+    const guard = setTimeout(() => {
+      const gaveUp = () => reject(new NoAnswer(options.timeoutMs))
+      Promise.resolve(context.tx?.rollback()).then(gaveUp, gaveUp)
+    }, options.timeoutMs + GRACE_MS).unref()
+    deliveries.run(context, () => {
+      consumer.fastify.inject({ method: 'POST', url, headers }, (error, response) => {
+        clearTimeout(guard)
+        if (error || response === undefined) reject(error ?? new Error('no response'))
+        else resolve(response)
+      })
+    })
+  })
+}
+
+/** What a run came to, by its status, its error and how far it came. */
+export function judge(context: DeliveryContext, response: Response): Run {
   const { tx, stage, replay } = context
   const status = response.statusCode
   // What stands in the database decides, whatever happened to the answer on its way out.
@@ -115,24 +162,4 @@ function saidBy(payload: string, status: number): { message: string; code?: stri
       return { message: storable(text), ...(typeof code === 'string' && { code: storable(code) }) }
   } catch {}
   return { message: payload === '' ? `status ${status}` : storable(payload.slice(0, 2000)) }
-}
-
-/** What is kept of an error: its message, code and stack, without what PostgreSQL cannot store. */
-export function asDeliveryError(error: unknown, status?: number): DeliveryError {
-  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
-  const code = codeOf(error)
-  return {
-    message: storable(message.slice(0, 4000)),
-    ...(code !== undefined && { code: storable(code) }),
-    ...(status !== undefined && { status }),
-    ...(stack !== undefined && { stack: storable(stack.slice(0, 8000)) })
-  }
-}
-
-/** Text without what PostgreSQL cannot store. */
-export const storable = (text: string) => text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '\ufffd')
-
-export function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : undefined
 }

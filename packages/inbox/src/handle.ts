@@ -17,9 +17,9 @@ import {
   supersedeAnswer
 } from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { answeredBy, signalsTo } from './answers.ts'
 import { clip } from './believe.ts'
 import { aboutRow, channels } from './channels.ts'
-import { answeredBy, signalsTo } from './conclude.ts'
 import { isUnanswered } from './context.ts'
 import { answerDuplicate, isSameRecord } from './duplicate.ts'
 import {
