@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import fastifyPostgres from '@fastify/postgres'
-import inbox from '@steadfast/inbox'
-import outbox from '@steadfast/outbox'
-import relay from '@steadfast/relay'
-import sweeper from '@steadfast/sweeper'
+import steadfast from '@steadfast/fastify'
 import kafkaTransport from '@steadfast/transport-kafka'
 import { DeploymentRequested, DeploymentSucceeded } from '@steadfast-examples/contracts'
 import Fastify from 'fastify'
 
 const app = Fastify({ logger: true })
 await app.register(fastifyPostgres, { connectionString: process.env.DATABASE_URL })
-await app.register(kafkaTransport, { brokers: [process.env.KAFKA_BROKER ?? 'localhost:9092'] })
-await app.register(outbox, { source: 'market', contracts: [DeploymentRequested] })
-await app.register(relay)
-await app.register(sweeper)
-await app.register(inbox)
+await app.register(steadfast, {
+  source: 'market',
+  contracts: [DeploymentRequested],
+  transport: app => app.register(kafkaTransport, { brokers: [process.env.KAFKA_BROKER ?? 'localhost:9092'] })
+})
 
 app.post<{ Body: { product: string; plan: string } }>('/orders', { transaction: true }, async (request, reply) => {
   const { product, plan } = request.body

@@ -1,9 +1,6 @@
 import fastifyPostgres from '@fastify/postgres'
 import { defineEvent } from '@steadfast/events'
-import inbox from '@steadfast/inbox'
-import outbox from '@steadfast/outbox'
-import relay from '@steadfast/relay'
-import { migrate } from '@steadfast/store'
+import steadfast from '@steadfast/fastify'
 import postgresTransport from '@steadfast/transport-postgres'
 import Fastify from 'fastify'
 import { Type } from 'typebox'
@@ -18,12 +15,14 @@ const Greeted = defineEvent({
 const app = Fastify({ logger: true })
 const connectionString = process.env.DATABASE_URL ?? 'postgres://localhost/hello'
 await app.register(fastifyPostgres, { connectionString })
-await migrate(app.pg.pool)
 await app.pg.query('create table if not exists greeting (event_id uuid primary key, name text)')
-await app.register(postgresTransport, { connectionString })
-await app.register(outbox, { source: 'hello', contracts: [Greeted] })
-await app.register(relay)
-await app.register(inbox, { ensureTopics: { partitions: 4 } })
+await app.register(steadfast, {
+  source: 'hello',
+  contracts: [Greeted],
+  migrate: true,
+  transport: app => app.register(postgresTransport, { connectionString }),
+  inbox: { ensureTopics: { partitions: 4 } }
+})
 
 app.post<{ Params: { name: string } }>('/greet/:name', { transaction: true }, async (request, reply) => {
   const event = await reply.sendEvent(Greeted, { name: request.params.name })

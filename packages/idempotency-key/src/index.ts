@@ -36,7 +36,7 @@ export interface IdempotencyKeyRouteOptions {
   required?: boolean
 }
 
-async function idempotencyKey(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
+async function idempotencyKeyPlugin(fastify: FastifyInstance, given: IdempotencyKeyOptions): Promise<void> {
   const options = parseOptions('@steadfast/idempotency-key', IdempotencyKeyOptionsSchema, given)
   const schema = checkIdentifier('schema', options.schema ?? fastify.outbox.schema)
   const pool = findPool<Queryable>(fastify, '@steadfast/idempotency-key', {})
@@ -110,9 +110,9 @@ const listOf = (hooks: unknown): unknown[] => (Array.isArray(hooks) ? hooks : ho
 export * as errors from './errors.ts'
 export type { IdempotencyKeyOptions, Principal }
 
-export const steadfastIdempotencyKey = fp(idempotencyKey, {
+export const idempotencyKey = fp(idempotencyKeyPlugin, {
   fastify: '5.x',
   name: '@steadfast/idempotency-key',
   dependencies: ['@steadfast/outbox']
 })
-export default steadfastIdempotencyKey
+export default idempotencyKey

@@ -70,7 +70,7 @@ export interface Inbox {
 /** How `/testing` reaches the groups. */
 export const kConsumers = Symbol('steadfast.consumers')
 
-async function inbox(fastify: FastifyInstance, given: InboxOptions): Promise<void> {
+async function inboxPlugin(fastify: FastifyInstance, given: InboxOptions): Promise<void> {
   const options = parseInboxOptions(given)
   const host = requireHost(fastify)
   const group = options.group ?? host.outbox.source
@@ -199,9 +199,9 @@ export type {
   UnansweredRequest
 }
 
-export const steadfastInbox = fp(inbox, {
+export const inbox = fp(inboxPlugin, {
   fastify: '5.x',
   name: '@steadfast/inbox',
   dependencies: ['@steadfast/outbox']
 })
-export default steadfastInbox
+export default inbox

@@ -1,12 +1,12 @@
 import { findPool } from '@steadfast/events/postgres'
 import { requireSchema } from '@steadfast/store'
-import { guardPool } from '@steadfast/store/internal'
+import { guardPool, statementTimeoutOf, storeOn } from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
 import { warnOfNestedQueries } from './nested-queries.ts'
 import { type AnyContract, type OutboxOptions, readOptions } from './options.ts'
-import { createOutbox, type Outbox } from './outbox.ts'
+import { createOutbox, type Outbox, type RoleSettings } from './outbox.ts'
 import {
   addTransactionHooks,
   ignoreLate,
@@ -41,10 +41,11 @@ declare module 'fastify' {
   }
 }
 
-async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promise<void> {
+async function outboxPlugin(fastify: FastifyInstance, given: OutboxOptions): Promise<void> {
   const options = readOptions(given)
   const pool = findPool(fastify, '@steadfast/outbox', options)
-  const { outbox, open } = createOutbox(pool, options, fastify.log)
+  const role: RoleSettings = {}
+  const { outbox, open } = createOutbox(pool, options, role, fastify.log)
 
   fastify.decorate('outbox', outbox)
   fastify.decorateRequest(kTransaction, undefined)
@@ -70,7 +71,11 @@ async function steadfast(fastify: FastifyInstance, given: OutboxOptions): Promis
   warnOfNestedQueries(pool, fastify.log)
   // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
   pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
-  fastify.addHook('onReady', () => requireSchema(pool, options.schema, 'outbox'))
+  fastify.addHook('onReady', async () => {
+    await requireSchema(pool, options.schema, 'outbox')
+    const ms = await statementTimeoutOf(storeOn(pool, options.schema))
+    if (ms > 0) role.statementTimeoutMs = ms
+  })
 }
 
 export * as errors from './errors.ts'
@@ -87,8 +92,8 @@ export type {
 }
 export { ignoreLate, isFailing, markServed }
 
-export const steadfastOutbox = fp(steadfast, {
+export const outbox = fp(outboxPlugin, {
   fastify: '5.x',
   name: '@steadfast/outbox'
 })
-export default steadfastOutbox
+export default outbox

@@ -5,6 +5,7 @@ import {
   type EventContract,
   functionOption,
   instanceOption,
+  LONGEST_MS,
   parseOptions,
   type Seal
 } from '@steadfast/events'
@@ -45,15 +46,19 @@ export interface OutboxOptions {
   maxSends?: number
   /** After so many ms, progress extends no deadline any more. Default 24 hours. */
   giveUpAfterMs?: number
-  /** PostgreSQL ends a session whose transaction idles for so many ms. Default 60 000. */
+  /** PostgreSQL ends a session whose transaction idles for so many ms. Default: as the role has it. */
   idleInTransactionTimeoutMs?: number
-  /** PostgreSQL cancels a statement after so many ms. Default 30 000. 0: never. */
+  /**
+   * PostgreSQL cancels a statement after so many ms, 0: never. Default: as the role has it. 5 s later the driver gives it up,
+   * when the server is out of reach; where neither says anything, after 35 s.
+   */
   statementTimeoutMs?: number
   /** How many ms a request waits for a connection before it is answered 503. Default 10 000. */
   connectTimeoutMs?: number
 }
 
 const positive = (fallback: number) => Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, default: fallback })
+const timeoutOption = (minimum: number) => Type.Integer({ minimum, maximum: LONGEST_MS })
 const contract = instanceOption<AnyContract>('a contract made by defineEvent', ['refusal'])
 
 /** What {@link OutboxOptions} are checked by. */
@@ -72,13 +77,13 @@ export const OutboxOptionsSchema = Type.Object({
     maximum: CENTURY_MS,
     default: EVENT_DEFAULTS.giveUpAfterMs
   }),
-  idleInTransactionTimeoutMs: durationOption(60_000),
-  statementTimeoutMs: durationOption(30_000, { minimum: 0 }),
+  idleInTransactionTimeoutMs: Type.Optional(timeoutOption(1)),
+  statementTimeoutMs: Type.Optional(timeoutOption(0)),
   connectTimeoutMs: durationOption(10_000),
   ...poolOptions<Pool>()
 })
 
-type Optional = 'pool' | 'pg' | 'seal'
+type Optional = 'pool' | 'pg' | 'seal' | 'idleInTransactionTimeoutMs' | 'statementTimeoutMs'
 
 /** Options with every default filled in. */
 export type Settings = Required<Omit<OutboxOptions, Optional>> & Pick<OutboxOptions, Optional>

@@ -1,5 +1,5 @@
 import type { EventContract, NewEvent } from '@steadfast/events'
-import { type Queryable, storeOn, writeEvents } from '@steadfast/store/internal'
+import { type Queryable, REACH_MS, storeOn, writeEvents } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Pool } from 'pg'
 import * as channels from './channels.ts'
@@ -55,13 +55,18 @@ type Listener = (events: readonly NewEvent[]) => void
 export type Open = (log: FastifyBaseLogger, incoming?: Record<string, unknown>) => RequestTransaction
 
 /** Makes what the server is decorated with, and what opens the transactions of requests. */
-export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogger): { outbox: Outbox; open: Open } {
+export function createOutbox(
+  pool: Pool,
+  options: Settings,
+  role: RoleSettings,
+  log: FastifyBaseLogger
+): { outbox: Outbox; open: Open } {
   const { source, schema, replyTo } = options
   const contracts = byType(options.contracts)
   const listeners = new Set<Listener>()
   const prepare = preparer(contracts, options)
   const open: Open = (log, incoming) =>
-    openSending(pool, transactionOptions(options, listeners, log), prepare, incoming)
+    openSending(pool, transactionOptions(options, role, listeners, log), prepare, incoming)
 
   const outbox: Outbox = {
     source,
@@ -96,11 +101,31 @@ export function createOutbox(pool: Pool, options: Settings, log: FastifyBaseLogg
   return { outbox, open }
 }
 
-function transactionOptions(options: Settings, listeners: Set<Listener>, log: FastifyBaseLogger): TransactionOptions {
+/** A statement whose server is out of reach is given up after so long, where nobody has said how long one may take. */
+const QUERY_TIMEOUT_MS = 35_000
+
+/** What the database's owner has set for the role. */
+export interface RoleSettings {
+  /** In ms. Absent: not known yet, or no limit. */
+  statementTimeoutMs?: number
+}
+
+function queryTimeoutOf(statementTimeoutMs: number | undefined): number | undefined {
+  if (statementTimeoutMs === 0) return undefined
+  return statementTimeoutMs === undefined ? QUERY_TIMEOUT_MS : statementTimeoutMs + REACH_MS
+}
+
+function transactionOptions(
+  options: Settings,
+  role: RoleSettings,
+  listeners: Set<Listener>,
+  log: FastifyBaseLogger
+): TransactionOptions {
   return {
     schema: options.schema,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     statementTimeoutMs: options.statementTimeoutMs,
+    queryTimeoutMs: queryTimeoutOf(options.statementTimeoutMs ?? role.statementTimeoutMs),
     connectTimeoutMs: options.connectTimeoutMs,
     onIdleError: err => log.warn({ err }, 'connection lost within a transaction'),
     onLate: err => log[err instanceof CallerGone ? 'debug' : 'error']({ err }, 'transaction used after its end'),

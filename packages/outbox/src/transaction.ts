@@ -58,13 +58,12 @@ const NEXT: Readonly<Record<Phase, readonly Phase[]>> = {
 export interface TransactionOptions {
   /** Where Steadfast's tables are. */
   schema: string
-  /** PostgreSQL ends the session when the transaction idles for so many ms. */
-  idleInTransactionTimeoutMs: number
-  /**
-   * PostgreSQL cancels a statement after so many ms, and the driver gives it up 5 s later, with the connection. Default:
-   * the server's setting, and no bound of the driver's.
-   */
-  statementTimeoutMs?: number
+  /** PostgreSQL ends the session when the transaction idles for so many ms. Default: the role's setting. */
+  idleInTransactionTimeoutMs?: number | undefined
+  /** PostgreSQL cancels a statement after so many ms. Default: the role's setting. */
+  statementTimeoutMs?: number | undefined
+  /** The driver gives a statement up after so many ms, with the connection. Default: never. */
+  queryTimeoutMs?: number | undefined
   /** How many ms to wait for a connection. Default 10 s. */
   connectTimeoutMs?: number
   /** Told when the connection breaks while it is checked out. */
@@ -132,7 +131,8 @@ const ROLLBACK_GRACE_MS = 250
  */
 export function openTransaction(pool: LendingPool, options: TransactionOptions): Transaction {
   checkIdentifier('schema', options.schema)
-  const { connectTimeoutMs = 10_000, statementTimeoutMs } = options
+  const { connectTimeoutMs = 10_000, queryTimeoutMs } = options
+  const begins = ['begin', ...settingsOf(options)].join('; ')
   const queue = serialQueue()
   const buffer: NewEvent[] = []
   const written: NewEvent[] = []
@@ -194,7 +194,6 @@ export function openTransaction(pool: LendingPool, options: TransactionOptions):
   }
 
   async function takeClient(): Promise<LentClient> {
-    const queryTimeoutMs = statementTimeoutMs ? statementTimeoutMs + REACH_MS : undefined
     const lent = await lendClient(pool, { connectTimeoutMs, queryTimeoutMs, onError: options.onIdleError })
     if (!mayRun()) {
       lent.release()
@@ -202,13 +201,8 @@ export function openTransaction(pool: LendingPool, options: TransactionOptions):
     }
     client = lent
     if (phase === 'idle') enter('open')
-    const settings = [
-      `set local idle_in_transaction_session_timeout = ${Math.trunc(options.idleInTransactionTimeoutMs)}`
-    ]
-    if (statementTimeoutMs !== undefined)
-      settings.push(`set local statement_timeout = ${Math.trunc(statementTimeoutMs)}`)
     // One round trip.
-    await lent.query({ text: `begin; ${settings.join('; ')}`, query_timeout: connectTimeoutMs })
+    await lent.query({ text: begins, query_timeout: connectTimeoutMs })
     return lent
   }
 
@@ -383,6 +377,15 @@ export function openTransaction(pool: LendingPool, options: TransactionOptions):
       return ending.catch(ignore)
     }
   }
+}
+
+/** Only what was asked for: a database's owner may have set stricter limits for the role. */
+function settingsOf({ idleInTransactionTimeoutMs, statementTimeoutMs }: TransactionOptions): string[] {
+  const set = (name: string, ms: number | undefined) => (ms === undefined ? [] : [`set local ${name} = ${Math.trunc(ms)}`])
+  return [
+    ...set('idle_in_transaction_session_timeout', idleInTransactionTimeoutMs),
+    ...set('statement_timeout', statementTimeoutMs)
+  ]
 }
 
 /** Whether it has ended, so that nothing more can be done to it. */

@@ -13,6 +13,7 @@ export {
   type QueryResult,
   REACH_MS,
   shortTransaction,
+  statementTimeoutOf,
   type TransactionBounds
 } from './pool.ts'
 export { databaseProblem, endsConnection, sqlStateOf } from './sql-state.ts'

@@ -220,6 +220,14 @@ function asCoded(error: unknown, lost: Error | undefined): unknown {
   return reason === undefined ? error : Object.assign(new ConnectionLost(reason.message), { cause: reason })
 }
 
+/** The role's `statement_timeout` in ms; 0: none. */
+export async function statementTimeoutOf({ rows }: Db): Promise<number> {
+  const [row] = await rows<{ ms: number }>(
+    `select s.setting::integer as ms from pg_catalog.pg_settings s where s.name = 'statement_timeout'`
+  )
+  return row?.ms ?? 0
+}
+
 interface Emitter {
   on?(event: 'acquire', listener: (client: { on?(event: 'error', listener: () => void): unknown }) => void): unknown
 }

@@ -192,7 +192,7 @@ export const guaranteeMutants: readonly Mutant[] = [
     name: 'silence-unbounded',
     invariant: [6, 'a database that falls silent keeps no request for ever'],
     edits: [
-      inFile('outbox/src/transaction', 'statementTimeoutMs ? statementTimeoutMs + REACH_MS : undefined', 'undefined')
+      inFile('outbox/src/outbox', 'QUERY_TIMEOUT_MS : statementTimeoutMs + REACH_MS', 'undefined : undefined')
     ],
     catchBy: byTest('outbox/test/silent-server')
   },

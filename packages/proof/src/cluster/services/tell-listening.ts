@@ -4,7 +4,7 @@ import type { ServiceMessage } from './messages.ts'
 
 interface Inside {
   name: string
-  gate: { reason(): string | undefined; isOpen(): boolean }
+  breaker: { reason(): string | undefined }
   chains: { size(): number }
   running: Set<unknown>
   active: Set<{ stage: string; item: { row: { eventId: string; key: string; position: string } } }>
@@ -26,9 +26,9 @@ function inspect(app: FastifyInstance): unknown {
     pool: { total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount },
     relay: relay.health(),
     transport: transport.health(),
-    groups: groups.map(({ name, gate, chains, running, active }) => ({
+    groups: groups.map(({ name, breaker, chains, running, active }) => ({
       name,
-      reason: gate.reason(),
+      reason: breaker.reason(),
       chains: chains.size(),
       running: running.size,
       active: [...(active ?? [])].map(({ stage, item: { row } }) => [row.eventId, row.key, row.position, stage])
