@@ -19,12 +19,9 @@ import { isUnanswered } from './context.ts'
 import type { Decision } from './decide.ts'
 import { asDeliveryError, DISBELIEVED, storable } from './delivery-error.ts'
 import { answerKnown } from './duplicate.ts'
-import { IdReused, Unstorable } from './errors.ts'
+import { IdReused, RerunFailed, Unstorable } from './errors.ts'
 import { refusedSignal } from './signals.ts'
 import type { Accepted, Consumer, Fresh, Item, Verdict } from './types.ts'
-
-/** The alarm of a rerun that failed. */
-const REPLAY_FAILED = 'SF_INBOX_REPLAY_FAILED'
 
 type Outcome = Omit<Accepted, 'eventId'>
 
@@ -68,7 +65,8 @@ export async function apply(consumer: Consumer, item: Item, decision: Decision):
       // The effect of the first run stands, and a person hears of it.
       const { replay, error } = decision
       await claimReplay(consumer.db, { replayId: replay.id, consumer: row.consumer, eventId: row.eventId, error })
-      raise(consumer, REPLAY_FAILED, row, `replay ${replay.id}: ${error.message}`)
+      const { code, message } = new RerunFailed(replay.id, error.message)
+      raise(consumer, code, row, message)
       return { outcome: 'skipped', error }
     }
   }

@@ -80,3 +80,5 @@ export const DataRefused = createError('SF_INBOX_DATA_REFUSED', 'Data of %s refu
 export const Unstorable = createError('SF_INBOX_UNSTORABLE', 'PostgreSQL cannot store it as it came: %s', 422)
 /** In the row of a delivery that was set aside without being run, because many of its type fail. */
 export const TypeSlow = createError('SF_INBOX_TYPE_SLOW', 'Not run yet: many of %s fail: %s', 503)
+/** The handler failed in a replay: the effect of the first run stands. */
+export const RerunFailed = createError('SF_INBOX_REPLAY_FAILED', 'replay %s: %s', 500)

@@ -8,7 +8,8 @@ import {
   parseOptions,
   type Verification
 } from '@steadfast/events'
-import { type Static, Type } from 'typebox'
+import type { RouteShorthandOptions } from 'fastify'
+import { type Static, type TOptional, type TUnsafe, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
 
 /** What {@link RetryOptions} are checked by. */
@@ -30,7 +31,37 @@ export interface RetryOptions {
   delaysMs: number[]
 }
 
+/** Fastify's own options that the route of a handler may have. The others are the inbox's to set. */
+const ROUTE_OPTIONS = [
+  'childLoggerFactory',
+  'config',
+  'errorHandler',
+  'logLevel',
+  'logSerializers',
+  'onError',
+  'onRequest',
+  'onRequestAbort',
+  'onResponse',
+  'onSend',
+  'onTimeout',
+  'preHandler',
+  'preParsing',
+  'preSerialization',
+  'preValidation',
+  'schema',
+  'schemaErrorFormatter',
+  'serializerCompiler'
+] as const
+
+/** Fastify's own options that the route of a handler may have. */
+export type DeliveryRouteOptions = Pick<RouteShorthandOptions, (typeof ROUTE_OPTIONS)[number]>
+
+const routeOptions = Object.fromEntries(ROUTE_OPTIONS.map(name => [name, Type.Optional(Type.Unknown())])) as {
+  [Name in keyof DeliveryRouteOptions]: TOptional<TUnsafe<DeliveryRouteOptions[Name]>>
+}
+
 const HandlerSchema = Type.Object({
+  ...routeOptions,
   group: Type.Optional(Type.String()),
   retry: Type.Optional(Type.Unsafe<Partial<RetryOptions>>({ type: 'object' })),
   onExhausted: Type.Optional(Type.Union([Type.Literal('hold'), Type.Literal('refuse')])),
@@ -139,8 +170,8 @@ export interface InboxOptions {
   ensureTopics?: { partitions: number }
 }
 
-/** Options of one handler; what is absent is taken from the plugin's. */
-export interface HandlerOptions {
+/** Options of one handler, beside Fastify's own of its route; what is absent is taken from the plugin's. */
+export interface HandlerOptions extends DeliveryRouteOptions {
   /** Another consumer group than the service's own, e.g. for a projection. It confirms nothing and sends no signals. */
   group?: string
   retry?: Partial<RetryOptions>
@@ -150,7 +181,7 @@ export interface HandlerOptions {
 }
 
 /** Options of a handler of what stays unanswered; what is absent is taken from the plugin's. */
-export type ReactionOptions = Pick<HandlerOptions, 'retry' | 'timeoutMs' | 'lockTimeoutMs'>
+export type ReactionOptions = DeliveryRouteOptions & Pick<HandlerOptions, 'retry' | 'timeoutMs' | 'lockTimeoutMs'>
 
 /** The plugin's options with all defaults. */
 export type ParsedOptions = Omit<Static<typeof InboxSchema>, 'retry'> & { retry: RetryOptions }
@@ -162,6 +193,7 @@ export interface ParsedHandlerOptions {
   onExhausted: 'hold' | 'refuse'
   timeoutMs: number
   lockTimeoutMs: number
+  route: DeliveryRouteOptions
 }
 
 /** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID, SF_EVENTS_KEY_INVALID */
@@ -176,13 +208,14 @@ export function parseInboxOptions(given: unknown): ParsedOptions {
 
 /** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID */
 export function parseHandlerOptions(given: unknown, plugin: ParsedOptions, group: string): ParsedHandlerOptions {
-  const { retry, ...options } = parseOptions('onEvent', HandlerSchema, given)
+  const { retry, group: own, onExhausted, timeoutMs, lockTimeoutMs, ...route } = parseOptions('onEvent', HandlerSchema, given)
   return {
-    group: checkGroup(options.group ?? group),
+    route,
+    group: checkGroup(own ?? group),
     retry: retry ? parseOptions('onEvent, retry', RetrySchema, { ...plugin.retry, ...retry }) : plugin.retry,
-    onExhausted: options.onExhausted ?? plugin.onExhausted,
-    timeoutMs: options.timeoutMs ?? plugin.timeoutMs,
-    lockTimeoutMs: options.lockTimeoutMs ?? plugin.lockTimeoutMs
+    onExhausted: onExhausted ?? plugin.onExhausted,
+    timeoutMs: timeoutMs ?? plugin.timeoutMs,
+    lockTimeoutMs: lockTimeoutMs ?? plugin.lockTimeoutMs
   }
 }
 

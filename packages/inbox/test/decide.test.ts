@@ -9,7 +9,8 @@ const options = {
   retry: { quickRetries: 1, quickRetryDelayMs: 100, delaysMs: [5_000, 30_000] },
   onExhausted: 'hold' as const,
   timeoutMs: 1_000,
-  lockTimeoutMs: 1_000
+  lockTimeoutMs: 1_000,
+  route: {}
 }
 const WELL: Conditions = { othersGetThrough: true, isSlow: false, isUnanswered: false }
 const replay = { id: 7 } as unknown as NonNullable<Extract<Run, { kind: 'failure' }>['replay']>

@@ -7,6 +7,7 @@ import fastify from 'fastify'
 import t from 'tap'
 import inbox from '../src/index.ts'
 import { parseInboxOptions } from '../src/options.ts'
+import { deliver } from '../src/testing.ts'
 import { build, Note, RESULTS, TASKS, Task, TaskDone } from './helper.ts'
 
 t.test('what it needs is asked for by name', async t => {
@@ -48,6 +49,31 @@ t.test('options are checked, with a suggestion', async t => {
     for (const group of ['a b', 'g'.repeat(101)])
       t.throws(() => app.onEvent(Task, { group }, () => {}), { code: 'SF_INBOX_GROUP_INVALID' })
   })
+})
+
+t.test('a handler has the options of a Fastify route, beside its own', async t => {
+  const seen: unknown[] = []
+  const { app } = await build(t, app => {
+    const options = {
+      timeoutMs: 5_000,
+      config: { mine: true } as object,
+      onRequest: async () => void seen.push('onRequest'),
+      preHandler: [
+        async (request: { body: unknown; routeOptions: { config: object } }) =>
+          void seen.push(request.body, 'mine' in request.routeOptions.config)
+      ],
+      errorHandler: async () => {
+        throw Object.assign(new Error('mapped'), { statusCode: 422 })
+      }
+    }
+    app.onEvent(Task, options, async () => {
+      throw new Error('as it was')
+    })
+  })
+  await app.ready()
+  const result = await deliver(app, Task, { id: 'k', n: 1 })
+  t.same(seen, ['onRequest', { id: 'k', n: 1 }, true])
+  t.match(result, { outcome: 'refused', status: 422 })
 })
 
 t.test('a type has one handler in each group', async t => {
