@@ -68,3 +68,33 @@ t.test('a misspelt option stops the start', async t => {
   const misspelt = { source: 'test', transport: async () => {}, sweper: false } as never
   await t.rejects(async () => app.register(steadfast, misspelt), { code: 'SF_OPTIONS_INVALID', message: /sweper/ })
 })
+
+t.test('an idle connection that is lost is one line of the log, however many plugins use the pool', async t => {
+  const { url, pool: other } = await testDatabase(t)
+  const pool = new pg.Pool({ connectionString: url })
+  const lines: string[] = []
+  const stream = { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) }
+  const app = Fastify({ logger: { level: 'debug', stream } })
+  await app.register(steadfast, {
+    source: 'test',
+    pool,
+    migrate: true,
+    transport: app => app.register(postgresTransport, { pool }),
+    relay: { schedule: false },
+    sweeper: { schedule: false },
+    inbox: { retryPollMs: 0 },
+    reconciliation: { authorize: () => true }
+  })
+  await app.ready()
+  const clients = await Promise.all([pool.connect(), pool.connect()])
+  for (const client of clients) client.release()
+  const idle = pool.idleCount
+  await other.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
+  )
+  const told = () => lines.filter(line => line.includes('idle'))
+  await until(() => told().length >= idle, { what: 'the lines' })
+  await app.close()
+  await pool.end()
+  t.equal(told().length, idle)
+})

@@ -1,6 +1,6 @@
 import { findPool } from '@steadfast/events/postgres'
 import { requireSchema } from '@steadfast/store'
-import { guardPool, statementTimeoutOf, storeOn } from '@steadfast/store/internal'
+import { statementTimeoutOf, storeOn, watchPool } from '@steadfast/store/internal'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { NoTransaction } from './errors.ts'
@@ -67,10 +67,9 @@ async function outboxPlugin(fastify: FastifyInstance, given: OutboxOptions): Pro
   })
   watchRoutes(fastify)
   fastify.addHook('onRoute', addTransactionHooks)
-  guardPool(pool)
   warnOfNestedQueries(pool, fastify.log)
-  // Without a listener, an idle connection that breaks would end the process. The error carries the whole client.
-  pool.on('error', ({ message }) => fastify.log.warn({ reason: message }, 'idle database connection lost'))
+  // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
+  watchPool(pool, fastify.log)
   fastify.addHook('onReady', async () => {
     await requireSchema(pool, options.schema, 'outbox')
     const ms = await statementTimeoutOf(storeOn(pool, options.schema))

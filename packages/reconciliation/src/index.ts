@@ -5,7 +5,7 @@ import type {} from '@steadfast/inbox'
 import type {} from '@steadfast/outbox'
 import type {} from '@steadfast/relay'
 import { requireSchema } from '@steadfast/store'
-import { checkIdentifier, DEFAULT_SCHEMA } from '@steadfast/store/internal'
+import { checkIdentifier, DEFAULT_SCHEMA, watchPool } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Pool } from 'pg'
@@ -46,7 +46,7 @@ async function reconciliationPlugin(fastify: FastifyInstance, given: Reconciliat
     }
   )
   // Stays on for good: pool.end() resolves before its sockets are closed, and one that breaks then would be uncaught.
-  pool.on('error', ({ message }) => fastify.log.debug({ reason: message }, 'an idle connection was lost'))
+  watchPool(pool, fastify.log)
   fastify.addHook('onReady', () => requireSchema(pool, schema, 'reconciliation'))
 
   // Fastify's own compiler would silently drop what a schema does not know: in a bulk filter that means "everything".

@@ -3,7 +3,7 @@ import type {} from '@steadfast/events/fastify'
 import { findPool } from '@steadfast/events/postgres'
 import type {} from '@steadfast/outbox'
 import { requireSchema } from '@steadfast/store'
-import { boundedQueries, DEFAULT_SCHEMA, storeOn } from '@steadfast/store/internal'
+import { boundedQueries, DEFAULT_SCHEMA, storeOn, watchPool } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Client, ClientConfig, Pool } from 'pg'
@@ -44,8 +44,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
           log,
           heartbeatMs: options.notifyHeartbeatMs
         })
-  const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')
-  pool.on('error', lost)
+  const unwatch = watchPool(pool, log)
   fastify.decorate('relay', relay)
   const committed = () => {
     relay.wake()
@@ -68,8 +67,7 @@ async function relayPlugin(fastify: FastifyInstance, given: RelayOptions): Promi
     await Promise.all([relay.close(), announcer?.close()])
   })
   // The pool of the server keeps its listener: it ends after this plugin does, and may lose a connection until then.
-  const { pool: ownPool } = options
-  if (ownPool !== undefined) fastify.addHook('onClose', async () => void ownPool.off('error', lost))
+  if (options.pool !== undefined) fastify.addHook('onClose', async () => unwatch())
 }
 
 /** The pool's own way to connect; its options are handed on as they are, since the password is hidden in them. */

@@ -14,7 +14,8 @@ export {
   REACH_MS,
   shortTransaction,
   statementTimeoutOf,
-  type TransactionBounds
+  type TransactionBounds,
+  watchPool
 } from './pool.ts'
 export { databaseProblem, endsConnection, sqlStateOf } from './sql-state.ts'
 export { tellParked } from './tell-parked.ts'

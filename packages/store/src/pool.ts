@@ -252,3 +252,35 @@ export function guardPool(pool: object): void {
 }
 
 function ignore() {}
+
+interface WatchablePool {
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+}
+
+const watches = new WeakMap<object, { users: number; listener: (error: Error) => void }>()
+
+/**
+ * Logs an idle connection of the pool that was lost, once, however many plugins work with it; without a listener it would
+ * end the process. The error has the whole client with it, so only its message is logged.
+ *
+ * @returns ends that for this user of the pool
+ */
+export function watchPool(pool: WatchablePool, log: { warn(about: object, message: string): void }): () => void {
+  guardPool(pool)
+  const known = watches.get(pool)
+  const watch = known ?? {
+    users: 0,
+    listener: ({ message }: Error) => log.warn({ reason: message }, 'idle database connection lost')
+  }
+  if (known === undefined) {
+    watches.set(pool, watch)
+    pool.on('error', watch.listener)
+  }
+  watch.users++
+  return () => {
+    if (--watch.users > 0) return
+    watches.delete(pool)
+    pool.off('error', watch.listener)
+  }
+}

@@ -3,7 +3,7 @@ import { findPool } from '@steadfast/events/postgres'
 import type {} from '@steadfast/outbox'
 import type {} from '@steadfast/relay'
 import { requireSchema } from '@steadfast/store'
-import { DEFAULT_SCHEMA } from '@steadfast/store/internal'
+import { DEFAULT_SCHEMA, watchPool } from '@steadfast/store/internal'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createSweeper, type Sweeper } from './create-sweeper.ts'
@@ -38,8 +38,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     // Registered after this plugin, perhaps.
     resent: () => fastify.hasDecorator('relay') && fastify.relay.wake()
   })
-  const lost = ({ message }: Error) => log.debug({ reason: message }, 'an idle connection was lost')
-  pool.on('error', lost)
+  const unwatch = watchPool(pool, log)
   fastify.decorate('sweeper', sweeper)
   let stop = () => {}
 
@@ -52,8 +51,7 @@ async function sweeperPlugin(fastify: FastifyInstance, given: SweeperOptions): P
     await sweeper.close()
   })
   // The pool of the server keeps its listener: it ends after this plugin does, and may lose a connection until then.
-  const { pool: ownPool } = options
-  if (ownPool !== undefined) fastify.addHook('onClose', async () => void ownPool.off('error', lost))
+  if (options.pool !== undefined) fastify.addHook('onClose', async () => unwatch())
 }
 
 export const sweeper = fp(sweeperPlugin, {

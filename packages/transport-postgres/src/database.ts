@@ -37,7 +37,8 @@ export function openDatabase(settings: Settings, logger: Logger): Database {
     new pg.Pool({ connectionString: settings.connectionString, connectionTimeoutMillis: 5000, keepAlive: true })
   // The pool replaces a connection that breaks; without listeners it would end the process. One that is new may break
   // before whoever asked for it has it in hand.
-  const onIdleError = (error: Error) => logger.debug({ err: error }, 'an idle connection broke')
+  // Of a pool that others use too, they say so.
+  const onIdleError = own ? (error: Error) => logger.debug({ err: error }, 'an idle connection broke') : () => {}
   const onConnect = (client: pg.PoolClient) => client.on('error', ignore)
   pool.on('error', onIdleError)
   pool.on('connect', onConnect)
