@@ -1,6 +1,6 @@
 import { type Delivery, isUuid, placeIdOf } from '@steadfast/events'
 import { backoffMs, pause } from '@steadfast/events/runtime'
-import type { NewDelivery } from '@steadfast/store/internal'
+import { isReadAgain, type NewDelivery } from '@steadfast/store/internal'
 import { isAboutRow } from './about-row.ts'
 import { apply, atPlace, putAside, refuseFresh, refuseUnstorable } from './apply.ts'
 import { disbelief, forgery, replyTopicOf } from './believe.ts'
@@ -81,6 +81,10 @@ export async function runToEnd(consumer: Consumer, item: Item): Promise<Accepted
         pass.good()
         return { eventId, outcome: 'set-aside', status: 503 }
       }
+      if (item.stored === undefined && (await isNothingNew(consumer, item))) {
+        pass.good()
+        return { eventId, outcome: 'skipped' }
+      }
       const run = await runOnce(consumer, item)
       tellOfRun(consumer, item, run)
       const decision = decide(run, history, conditionsOf(consumer, item), item.handler.options)
@@ -118,8 +122,17 @@ const conditionsOf = ({ breaker, slowTypes }: Consumer, { row }: Item): Conditio
   isUnanswered: isUnanswered(row)
 })
 
+/** While the log is read again, most is known by its place in it: one look is a tenth of a run. */
+async function isNothingNew(consumer: Consumer, { row }: Item): Promise<boolean> {
+  const { isRereading, host, db, replays } = consumer
+  if (!isRereading || !host.transport.capabilities.rewind) return false
+  return await isReadAgain(db, row, replays.current?.id)
+}
+
 /** What counts for other deliveries, whatever becomes of this one. */
-function tellOfRun({ slowTypes, longWaits, log }: Consumer, { row }: Item, run: Run): void {
+function tellOfRun(consumer: Consumer, { row }: Item, run: Run): void {
+  const { slowTypes, longWaits, log } = consumer
+  if (run.kind === 'done') consumer.isRereading = run.how === 'skipped'
   // A handler that takes too long holds its place for long: it is not waited for how often it does.
   if (run.kind === 'failure' && run.status === 504) slowTypes.failed(row.type, row, run.error)
   if (run.kind !== 'wait' || run.cut === undefined || longWaits.has(row.type)) return

@@ -59,6 +59,7 @@ export function createConsumer(runtime: Runtime, name: string): Consumer {
       () => consumer,
       () => startConsumer(consumer)
     ),
+    isRereading: false,
     retrying: new Map(),
     alone: new Map(),
     longWaits: new Set(),

@@ -44,6 +44,8 @@ export interface Consumer extends Runtime {
   readonly chains: KeyChains
   readonly slowTypes: SlowTypes
   readonly membership: Membership
+  /** The last one came to nothing, since its record was known: the log is read again, and others may be, too. */
+  isRereading: boolean
   /** Deliveries that were set aside and run now: id and type. */
   readonly retrying: Map<string, string>
   /** Set-aside deliveries that met a wrong world while others got through, and how often. */

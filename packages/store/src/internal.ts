@@ -62,6 +62,7 @@ export {
   type StoredDelivery
 } from './verbs/inbox/get-delivery.ts'
 export { holdDelivery } from './verbs/inbox/hold-delivery.ts'
+export { isReadAgain } from './verbs/inbox/is-read-again.ts'
 export { type LeftUnknown, leaveUnknown } from './verbs/inbox/leave-unknown.ts'
 export { probeInbox } from './verbs/inbox/probe-inbox.ts'
 export { type InboxCursor, purgeInbox } from './verbs/inbox/purge-inbox.ts'
