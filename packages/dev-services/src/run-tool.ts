@@ -13,7 +13,8 @@ export function runTool(command: readonly string[], options: { cwd?: string; pri
     const [program = '', ...args] = command
     const child = spawn(program, args, {
       cwd,
-      env: { ...process.env, PATH: toolPath },
+      // What a test's own process is preloaded with is no tool's affair.
+      env: { ...process.env, NODE_OPTIONS: '', PATH: toolPath },
       stdio: ['ignore', 'pipe', 'pipe']
     })
     let output = ''

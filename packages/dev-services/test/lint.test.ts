@@ -33,10 +33,16 @@ t.test('lint forbids t.match with an array in its pattern, which passes whatever
 t.test('lint forbids imports in a circle, against the arrows, and of values of other plugins', async t => {
   const files: Record<string, [text: string, rule?: string]> = {
     'packages/events/src/store.ts': ["export * from '@steadfast/store'", 'lint/style/noRestrictedImports'],
-    'packages/store/src/outbox.ts': ["export type { Outbox } from '@steadfast/outbox'", 'lint/style/noRestrictedImports'],
+    'packages/store/src/outbox.ts': [
+      "export type { Outbox } from '@steadfast/outbox'",
+      'lint/style/noRestrictedImports'
+    ],
     'packages/store/src/events.ts': ["export * from '@steadfast/events/runtime'"],
     'packages/transport-kafka/src/store.ts': ["export * from '@steadfast/store'", 'lint/style/noRestrictedImports'],
-    'packages/relay/src/value.ts': ["import { errors } from '@steadfast/outbox'\n\nexport const all = [errors]", 'plugin'],
+    'packages/relay/src/value.ts': [
+      "import { errors } from '@steadfast/outbox'\n\nexport const all = [errors]",
+      'plugin'
+    ],
     'packages/relay/src/type.ts': ["import type { Outbox } from '@steadfast/outbox'\n\nexport type Own = Outbox"],
     'packages/relay/src/a.ts': [
       "import type { B } from './b.ts'\n\nexport type A = B | 1",

@@ -1,6 +1,6 @@
 import { parseOptions } from '@steadfast/events'
 import { findPool } from '@steadfast/events/postgres'
-import { type Answer, ignoreLate, isFailing, markServed } from '@steadfast/outbox'
+import type { Answer } from '@steadfast/outbox'
 import { requireSchema } from '@steadfast/store'
 import {
   beginIdempotent,
@@ -43,6 +43,7 @@ async function idempotencyKeyPlugin(fastify: FastifyInstance, given: Idempotency
   fastify.addHook('onReady', () => requireSchema(pool, schema, 'idempotency-key'))
   const names = keptNames(options.headers)
   const { ttlMs, principal } = options
+  const { ignoreLate, isFailing, markServed } = fastify.outbox.routes
 
   fastify.addHook('onRoute', route => {
     const { idempotencyKey: settings } = route

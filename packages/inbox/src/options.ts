@@ -9,7 +9,7 @@ import {
   type Verification
 } from '@steadfast/events'
 import type { RouteShorthandOptions } from 'fastify'
-import { type Static, type TOptional, type TUnsafe, Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { InvalidGroup } from './errors.ts'
 
 /** What {@link RetryOptions} are checked by. */
@@ -56,9 +56,7 @@ const ROUTE_OPTIONS = [
 /** Fastify's own options that the route of a handler may have. */
 export type DeliveryRouteOptions = Pick<RouteShorthandOptions, (typeof ROUTE_OPTIONS)[number]>
 
-const routeOptions = Object.fromEntries(ROUTE_OPTIONS.map(name => [name, Type.Optional(Type.Unknown())])) as {
-  [Name in keyof DeliveryRouteOptions]: TOptional<TUnsafe<DeliveryRouteOptions[Name]>>
-}
+const routeOptions = Object.fromEntries(ROUTE_OPTIONS.map(name => [name, Type.Optional(Type.Unknown())]))
 
 const HandlerSchema = Type.Object({
   ...routeOptions,
@@ -208,9 +206,17 @@ export function parseInboxOptions(given: unknown): ParsedOptions {
 
 /** @throws SF_OPTIONS_INVALID, SF_INBOX_GROUP_INVALID */
 export function parseHandlerOptions(given: unknown, plugin: ParsedOptions, group: string): ParsedHandlerOptions {
-  const { retry, group: own, onExhausted, timeoutMs, lockTimeoutMs, ...route } = parseOptions('onEvent', HandlerSchema, given)
+  const {
+    retry,
+    group: own,
+    onExhausted,
+    timeoutMs,
+    lockTimeoutMs,
+    ...route
+  } = parseOptions('onEvent', HandlerSchema, given)
   return {
-    route,
+    // Fastify checks them.
+    route: route as DeliveryRouteOptions,
     group: checkGroup(own ?? group),
     retry: retry ? parseOptions('onEvent, retry', RetrySchema, { ...plugin.retry, ...retry }) : plugin.retry,
     onExhausted: onExhausted ?? plugin.onExhausted,

@@ -150,11 +150,20 @@ t.test('each failure that counts takes the next delay; then it is held, or refus
 t.test('waits double, up to half a minute, and are uncounted', async t => {
   const first = decide(wait, FRESH, WELL, options)
   const second = decide(wait, first.history, WELL, options)
-  t.strictSame([first, second].map(d => d.deed === 'run-again' && d.afterMs), [1_000, 2_000])
+  t.strictSame(
+    [first, second].map(d => d.deed === 'run-again' && d.afterMs),
+    [1_000, 2_000]
+  )
   const third = decide(wait, second.history, WELL, options)
-  t.strictSame([third.deed, 'dueInMs' in third && third.dueInMs, 'attempts' in third && third.attempts], ['set-aside', 4_000, 0])
+  t.strictSame(
+    [third.deed, 'dueInMs' in third && third.dueInMs, 'attempts' in third && third.attempts],
+    ['set-aside', 4_000, 0]
+  )
   const asked = decide({ ...wait, ms: 60_000 }, stored(4), WELL, options)
-  t.strictSame([asked.deed, 'dueInMs' in asked && asked.dueInMs, 'attempts' in asked && asked.attempts], ['set-aside', 60_000, 4])
+  t.strictSame(
+    [asked.deed, 'dueInMs' in asked && asked.dueInMs, 'attempts' in asked && asked.attempts],
+    ['set-aside', 60_000, 4]
+  )
 })
 
 t.test('what met a wrong world alone is counted until it fails for it', async t => {

@@ -9,7 +9,6 @@ import { type AnyContract, type OutboxOptions, readOptions } from './options.ts'
 import { createOutbox, type Outbox, type RoleSettings } from './outbox.ts'
 import {
   addTransactionHooks,
-  ignoreLate,
   isFailing,
   kFailed,
   kTransaction,
@@ -17,7 +16,7 @@ import {
   routeSettings
 } from './route.ts'
 import { type Answer, type Cause, controlOf, type RequestTransaction, type TransactionControl } from './send.ts'
-import { markServed, type ServedOption, watchRoutes } from './served-routes.ts'
+import { type ServedOption, watchRoutes } from './served-routes.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -89,8 +88,6 @@ export type {
   ServedOption,
   TransactionControl
 }
-export { ignoreLate, isFailing, markServed }
-
 export const outbox = fp(outboxPlugin, {
   fastify: '5.x',
   name: '@steadfast/outbox'

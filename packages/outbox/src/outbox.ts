@@ -6,6 +6,7 @@ import * as channels from './channels.ts'
 import { CallerGone, ContractTwice } from './errors.ts'
 import { holding } from './nested-queries.ts'
 import type { AnyContract, Settings } from './options.ts'
+import { ignoreLate, isFailing } from './route.ts'
 import {
   controlOf,
   openSending,
@@ -14,6 +15,7 @@ import {
   type RequestTransaction,
   type TransactionControl
 } from './send.ts'
+import { markServed } from './served-routes.ts'
 import { hasEnded, type TransactionOptions } from './transaction.ts'
 
 /** What the plugin decorates the server with. */
@@ -46,9 +48,13 @@ export interface Outbox {
    * of events may differ from the order of commits.
    */
   write(handle: Queryable, events: readonly NewEvent[]): Promise<void>
+  /** How the plugins of Steadfast wrap the handlers of routes with a transaction. Internal. */
+  readonly routes: Readonly<typeof routes>
   /** What the plugins of Steadfast do with a transaction that handlers must not. Internal. */
   control(tx: RequestTransaction): TransactionControl
 }
+
+const routes = { ignoreLate, isFailing, markServed }
 
 type Listener = (events: readonly NewEvent[]) => void
 /** Opens a transaction; `incoming`: headers whose trace context its events pass on. */
@@ -75,6 +81,7 @@ export function createOutbox(
     replyTo,
     maxPayloadBytes: options.maxPayloadBytes,
     contracts,
+    routes,
     control: controlOf,
     sends: type => contracts.has(type),
     prepare,

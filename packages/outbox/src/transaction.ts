@@ -381,7 +381,8 @@ export function openTransaction(pool: LendingPool, options: TransactionOptions):
 
 /** Only what was asked for: a database's owner may have set stricter limits for the role. */
 function settingsOf({ idleInTransactionTimeoutMs, statementTimeoutMs }: TransactionOptions): string[] {
-  const set = (name: string, ms: number | undefined) => (ms === undefined ? [] : [`set local ${name} = ${Math.trunc(ms)}`])
+  const set = (name: string, ms: number | undefined) =>
+    ms === undefined ? [] : [`set local ${name} = ${Math.trunc(ms)}`]
   return [
     ...set('idle_in_transaction_session_timeout', idleInTransactionTimeoutMs),
     ...set('statement_timeout', statementTimeoutMs)

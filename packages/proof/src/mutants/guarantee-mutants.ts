@@ -179,7 +179,9 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'set-aside-never-probes',
     invariant: [6, 'what is set aside finds its way back by itself'],
-    edits: [inFile('inbox/src/retry', 'breaker.mayEnter() && !closing.aborted', 'breaker.isClosed() && !closing.aborted')],
+    edits: [
+      inFile('inbox/src/retry', 'breaker.mayEnter() && !closing.aborted', 'breaker.isClosed() && !closing.aborted')
+    ],
     catchBy: byTest('inbox/test/world')
   },
   {
@@ -191,9 +193,7 @@ export const guaranteeMutants: readonly Mutant[] = [
   {
     name: 'silence-unbounded',
     invariant: [6, 'a database that falls silent keeps no request for ever'],
-    edits: [
-      inFile('outbox/src/outbox', 'QUERY_TIMEOUT_MS : statementTimeoutMs + REACH_MS', 'undefined : undefined')
-    ],
+    edits: [inFile('outbox/src/outbox', 'QUERY_TIMEOUT_MS : statementTimeoutMs + REACH_MS', 'undefined : undefined')],
     catchBy: byTest('outbox/test/silent-server')
   },
   {

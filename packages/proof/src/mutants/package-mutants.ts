@@ -175,30 +175,22 @@ export const packageMutants: readonly Mutant[] = [
     name: 'offset-before-commit',
     invariant: [2, 'the offset advances after the effect: a crash in between loses nothing'],
     edits: [
-      inbox(
-        'consume',
-        '    const accepted = await route(',
-        '    delivery.done()\n    const accepted = await route('
-      )
+      inbox('consume', '    const accepted = await route(', '    delivery.done()\n    const accepted = await route(')
     ],
     catchBy: byTest('inbox/test/done')
   },
   {
     name: 'inbox-row-outside-transaction',
     invariant: [2, 'effect and inbox row commit together'],
-    edits: [inbox('handle', 'const db = storeOn(request.tx, context.consumer.schema)', 'const db = context.consumer.db')],
+    edits: [
+      inbox('handle', 'const db = storeOn(request.tx, context.consumer.schema)', 'const db = context.consumer.db')
+    ],
     catchBy: [byTest('inbox/test/outcomes'), byTest('inbox/test/zombie')]
   },
   {
     name: 'key-goes-on-while-head-retries',
     invariant: [4, 'first-seen order per key equals commit order'],
-    edits: [
-      inbox(
-        'consume',
-        'consumer.chains.run(row, () => runToEnd(consumer, item))',
-        'runToEnd(consumer, item)'
-      )
-    ],
+    edits: [inbox('consume', 'consumer.chains.run(row, () => runToEnd(consumer, item))', 'runToEnd(consumer, item)')],
     catchBy: byTest('inbox/test/order')
   },
   {
@@ -234,11 +226,7 @@ export const packageMutants: readonly Mutant[] = [
         "return { deed: 'run-again', afterMs, ...good, history: { ...history, failures",
         "return { deed: 'run-again', afterMs, breaker: { says: 'neutral' }, history: { ...history, failures"
       ),
-      inbox(
-        'decide',
-        "failures: 0 }, breaker: { says: 'good' } }",
-        "failures: 0 }, breaker: { says: 'neutral' } }"
-      )
+      inbox('decide', "failures: 0 }, breaker: { says: 'good' } }", "failures: 0 }, breaker: { says: 'neutral' } }")
     ],
     catchBy: byTest('inbox/test/world')
   },

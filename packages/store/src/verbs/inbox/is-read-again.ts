@@ -19,7 +19,7 @@ export async function isReadAgain(
     `select from ${s}.inbox i
      where i.consumer = $1 and i.event_id = $2 and i.source = $3 and i.type = $4 and i.topic = $5 and i.position = $6
        and not exists (
-         select from ${s}.replay r where r.id = $7::bigint and ${IN_REPLAY} and r.stopped_at is null and r.ended_at is null
+         select from ${s}.replay r where r.id = $7::uuid and ${IN_REPLAY} and r.stopped_at is null and r.ended_at is null
            and not exists (select from ${s}.replay_item x where x.replay_id = r.id and x.event_id = i.event_id))`,
     [consumer, eventId, source, type, topic, position, replayId ?? null]
   )
