@@ -188,6 +188,7 @@ t.test('relays of other processes are woken by NOTIFY, also after a half-open co
   writer.pg.pool.on('error', () => {})
   writer.pg.pool.on('connect', client => client.on('error', () => {}))
   const outbox = {
+    contracts: new Map(),
     schema: 'steadfast',
     onCommit(listener: () => void) {
       listeners.push(listener)
