@@ -10,11 +10,10 @@ export interface ToolResult {
 export function runTool(command: readonly string[], options: { cwd?: string; print?: boolean } = {}) {
   const { cwd = root, print = false } = options
   return new Promise<ToolResult>((resolve, reject) => {
-    const [program = '', ...args] = command
-    const child = spawn(program, args, {
+    // A test's own process is preloaded with hooks, which it hands to every process that it starts: no tool wants them.
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command], {
       cwd,
-      // What a test's own process is preloaded with is no tool's affair.
-      env: { ...process.env, NODE_OPTIONS: '', PATH: toolPath },
+      env: { ...process.env, PATH: toolPath },
       stdio: ['ignore', 'pipe', 'pipe']
     })
     let output = ''
