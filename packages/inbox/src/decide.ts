@@ -4,11 +4,11 @@ import type { ParsedHandlerOptions } from './options.ts'
 import type { Run } from './types.ts'
 
 /** Runs in a row without a database before the group pauses. */
-export const DOWN_RUNS = 4
+const DOWN_RUNS = 4
 /** So often a delivery may meet a world that is wrong for it alone, since others get through: then it is what is wrong. */
-export const ALONE_RUNS = 5
+const ALONE_RUNS = 5
 /** Runs in a row in which its transaction was in the way of others; then it counts as a failure. */
-export const CONFLICT_RUNS = 10
+const CONFLICT_RUNS = 10
 /** A delivery that is asked to wait for longer than this is set aside, and with it what stands behind it. */
 const IN_MEMORY_MS = 3_000
 /** So often a delivery may be asked to wait in a row before it is set aside. */

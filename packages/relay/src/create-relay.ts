@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { SigningKey, Transport } from '@steadfast/events'
-import { settlesWithin } from '@steadfast/events/runtime'
+import { serialQueue, settlesWithin } from '@steadfast/events/runtime'
 import { type Db, databaseProblem, type OutboxStats, outboxStats } from '@steadfast/store/internal'
 import type { FastifyBaseLogger } from 'fastify'
 import { circuit } from './circuit.ts'
@@ -95,7 +95,7 @@ export function createRelay(
   const trials = circuit({ firstMs: settings.deadAfterMs, lastMs: MAX_TRIAL_MS })
   const abort = new AbortController()
   let schedule: Schedule | undefined
-  let last: Promise<unknown> = Promise.resolve()
+  const ticks = serialQueue()
   let probing: Promise<Tally> | undefined
   let dropped = 0
   let stopping = false
@@ -190,11 +190,7 @@ export function createRelay(
     return sum(first, await drained(called))
   }
 
-  function queue(how: 'scheduled' | 'called' | 'everything'): Promise<Tally> {
-    const running = last.then(() => run(how))
-    last = running.catch(() => {})
-    return running
-  }
+  const queue = (how: 'scheduled' | 'called' | 'everything'): Promise<Tally> => ticks.run(() => run(how))
 
   function wake(): void {
     woken = true
@@ -237,7 +233,7 @@ export function createRelay(
       schedule?.stop()
       const deadline = setTimeout(() => abort.abort(), settings.closeDeadlineMs)
       const finish = async () => {
-        await Promise.allSettled([last, probing])
+        await Promise.allSettled([ticks.idle(), probing])
         late.hurry()
         await markSent(context, [], new Set(), emptyTally()).catch(() => {})
         await heart.leave()

@@ -1,4 +1,4 @@
-import { settlesWithin } from '@steadfast/events/runtime'
+import { serialQueue, settlesWithin } from '@steadfast/events/runtime'
 import {
   type Db,
   databaseProblem,
@@ -78,7 +78,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
   }
   let restUntil = 0
   let closing = false
-  let last: Promise<unknown> = Promise.resolve()
+  const ticks = serialQueue()
   let begunAt: number | undefined
   let problem: string | undefined
   let done: { at: number; resent: number; parked: number; purged: number } | undefined
@@ -134,11 +134,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
   }
 
   return {
-    tick(options = {}) {
-      const running = last.then(() => work(options))
-      last = running.catch(() => {})
-      return running
-    },
+    tick: (options = {}) => ticks.run(() => work(options)),
     health() {
       const reason = whyNotReady()
       return { ready: reason === undefined, ...(reason === undefined ? {} : { reason }), ...lastTick() }
@@ -146,7 +142,7 @@ export function createSweeper(settings: SweeperSettings): Sweeper & { close(): P
     retention: settings.retention,
     async close() {
       closing = true
-      await settlesWithin(last, settings.closeDeadlineMs)
+      await settlesWithin(ticks.idle(), settings.closeDeadlineMs)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { serialQueue } from '@steadfast/events/runtime'
 import type { Database } from './database.ts'
 import { countOut, type Holding, type Holdings, holdingOf, reconcile } from './holdings.ts'
 import type { Logger } from './options.ts'
@@ -38,7 +39,8 @@ export interface Membership {
 
 export function createMembership(options: MembershipOptions): Membership {
   const { db, identity, holdings, leaseMs, logger, regrouped, onLost } = options
-  const alone = createQueue()
+  // Work on one member's rows goes one after the other: it keeps statements from waiting for each other in a circle.
+  const { run: alone } = serialQueue()
   let trustedUntil = 0
   let changed = false
 
@@ -128,15 +130,5 @@ export function createMembership(options: MembershipOptions): Membership {
     get trustedUntil() {
       return trustedUntil
     }
-  }
-}
-
-/** Work on one member's rows goes one after the other: it keeps statements from waiting for each other in a circle. */
-function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return work => {
-    const next = last.then(work)
-    last = next.catch(() => {})
-    return next
   }
 }
