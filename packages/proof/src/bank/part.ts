@@ -41,7 +41,7 @@ async function openBank(folder: string): Promise<Bank> {
   cpSync(join(import.meta.dirname, 'services'), folder, { recursive: true })
   const [postgres, kafka] = await Promise.all([launchPostgres(), launchKafka()])
   const urlOf = (name: string) => Object.assign(new URL(postgres.url), { pathname: `/${name}` }).href
-  const server = new pg.Pool({ connectionString: postgres.url })
+  const server = poolOf(postgres.url)
   for (const name of ['bank', 'fraud']) await server.query(`create database ${name} template template0`)
   await server.end()
   const start = async (name: 'bank' | 'fraud') =>
@@ -53,10 +53,7 @@ async function openBank(folder: string): Promise<Bank> {
       env: { DATABASE_URL: urlOf(name), KAFKA_BROKERS: kafka.brokers.join() }
     })
   const [bank, fraud] = [await start('bank'), await start('fraud')]
-  const pools = {
-    bank: new pg.Pool({ connectionString: urlOf('bank') }),
-    fraud: new pg.Pool({ connectionString: urlOf('fraud') })
-  }
+  const pools = { bank: poolOf(urlOf('bank')), fraud: poolOf(urlOf('fraud')) }
   return {
     folder,
     bank,
@@ -68,6 +65,13 @@ async function openBank(folder: string): Promise<Bank> {
       await Promise.all([postgres.stop(), kafka.stop()])
     }
   }
+}
+
+/** `end` does not wait for PostgreSQL to close the sessions: it may stop before, and say so to a pool that is gone. */
+function poolOf(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString })
+  pool.on('error', () => {})
+  return pool
 }
 
 /** Orders payments, each until it is answered. Resolves with the course of each. */
