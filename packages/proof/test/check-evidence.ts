@@ -28,6 +28,7 @@ export function eventRow(row: Partial<EventRow> & Pick<EventRow, 'id' | 'type' |
     source,
     topic: source === 'market' ? 'requests' : 'results',
     payload: `{"of":"${row.id}"}`,
+    erased_hash: null,
     status: awaits ? 'CONFIRMED' : 'PUBLISHED',
     due: false,
     count: 1,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { check, describeViolations } from '../src/check/check.ts'
 import type { AuditRow, EventRow, Evidence, InboxRow, Transition } from '../src/check/evidence.ts'
@@ -446,6 +447,12 @@ const CASES: Case[] = [
     e => Object.assign(e.log[0] ?? {}, { hash: 'different' }),
     /another content than its row/
   ],
+  [
+    10,
+    'a record of what was erased, with another content',
+    e => Object.assign(market(e, NOTES[0]), { payload: 'null', erased_hash: sha256('different') }),
+    /another content than its row/
+  ],
   [10, 'a record with another key', e => Object.assign(e.log[0] ?? {}, { key: 'other' }), /another envelope/],
   [11, 'a transaction left open', e => Object.assign(e.final, { idleInTransaction: 1 }), /idle in a transaction/],
   [11, 'a consumer that lags', e => Object.assign(e.final.lag, { deploy: '3' }), /group deploy lags by 3/],
@@ -482,6 +489,8 @@ const CASES: Case[] = [
     /more un-parkings/
   ]
 ]
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const exit = {
   at: START,
@@ -521,6 +530,13 @@ const ALLOWED: [name: string, spoil: (e: Evidence) => void][] = [
         { at: START, kind: 'answer', tag: 'tag-order', status: 503 },
         { at: START, kind: 'answer', tag: 'tag-order', status: 409 }
       )
+  ],
+  [
+    'a record whose row was erased since',
+    e => {
+      const event = market(e, NOTES[0])
+      Object.assign(event, { payload: 'null', erased_hash: sha256(event.payload) })
+    }
   ],
   ['a record twice in the log', e => e.log.push(logRecord(market(e, NOTES[0]), { attempt: 2 }))],
   [

@@ -7,6 +7,8 @@ export interface EventRow {
   topic: string
   key: string
   payload: string
+  /** SHA-256 of the payload that stood there before a person erased it. */
+  erased_hash: string | null
   status: EventStatus
   due: boolean
   count: number

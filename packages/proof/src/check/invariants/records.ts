@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto'
-import type { Violation } from '../evidence.ts'
+import type { EventRow, Violation } from '../evidence.ts'
 import { collector, type LookUp, placeOf } from '../look-up.ts'
 
 /** The hash by which contents are compared. */
-export const hashOf = (value: string | Buffer) => createHash('sha256').update(value).digest('hex').slice(0, 16)
+export const hashOf = (value: string | Buffer) => shorten(createHash('sha256').update(value).digest('hex'))
+
+const shorten = (hash: string) => hash.slice(0, 16)
+
+/** Of what the row was sent with: an erased row has only the hash of it. */
+const contentOf = ({ payload, erased_hash }: EventRow) =>
+  erased_hash === null ? hashOf(payload) : shorten(erased_hash)
 
 /** Invariant 10. No record in the log for a rolled-back row, and none that differs from its row. */
 export function checkRecords(look: LookUp): Violation[] {
@@ -16,7 +22,7 @@ export function checkRecords(look: LookUp): Violation[] {
     if (event === undefined) add(`${where} belongs to no committed outbox row`, id)
     else if (event.type !== type || event.key !== key || event.topic !== topic || event.source !== record.source)
       add(`${where} has another envelope than its row`, id)
-    else if (hashOf(event.payload) !== hash) add(`${where} has another content than its row`, id)
+    else if (contentOf(event) !== hash) add(`${where} has another content than its row`, id)
   }
   return violations
 }
